@@ -7,7 +7,7 @@ use rust_decimal::{Decimal, dec};
 use serde::Serialize;
 
 use crate::deployment::{BillLine, Deployment, Inputs, Part, monthly_lines};
-use crate::sensitivity::{self, INPUTS, Input};
+use crate::sensitivity;
 
 /// Fewest orders a month that are looked at.
 const FEWEST: Decimal = dec!(10);
@@ -20,34 +20,22 @@ const CLOSE: Decimal = dec!(0.005);
 /// Lines that are named as deciding.
 const DECIDING: usize = 5;
 
-/// Lines that a comparison looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LineSet {
-    /// Tasks against functions, production only.
-    Compute,
-    /// Compute and the front door, production only.
-    ComputeAndFront,
-    /// Every line of production.
-    Production,
-    /// Every line of every environment.
-    Whole,
+words! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    LineSet {
+        /// Tasks against functions, production only.
+        Compute = "compute only, prod",
+        /// Compute and the front door, production only.
+        ComputeAndFront = "compute and front door, prod",
+        /// Every line of production.
+        Production = "whole bill, prod",
+        /// Every line of every environment.
+        Whole = "whole bill, all environments",
+    }
 }
 
 impl LineSet {
-    /// All of them, from the narrowest.
-    pub const ALL: [Self; 4] = [Self::Compute, Self::ComputeAndFront, Self::Production, Self::Whole];
-
-    /// The words in tables.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Compute => "compute only, prod",
-            Self::ComputeAndFront => "compute and front door, prod",
-            Self::Production => "whole bill, prod",
-            Self::Whole => "whole bill, all environments",
-        }
-    }
-
     fn has(self, environment: &str, part: Part) -> bool {
         match self {
             Self::Whole => true,
@@ -58,21 +46,14 @@ impl LineSet {
     }
 }
 
-/// A change of the cheaper side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Crossing {
-    /// Orders a month.
-    #[serde(with = "crate::number")]
     pub orders_per_month: Decimal,
-    /// Cheaper below.
     pub below: String,
-    /// Cheaper above.
     pub above: String,
     /// Where it is when one input is as low or as high as it may be: lowest; none when it is below every load looked at.
-    #[serde(with = "crate::number::option")]
     pub lowest: Option<Decimal>,
     /// The highest; none when an input can make it vanish.
-    #[serde(with = "crate::number::option")]
     pub highest: Option<Decimal>,
     /// The input that moves it most.
     pub moved_by: Option<&'static str>,
@@ -86,14 +67,11 @@ pub struct Difference {
     /// Service and name of the total.
     pub line: String,
     /// USD a month, first minus second.
-    #[serde(with = "crate::number")]
     pub amount: Decimal,
 }
 
-/// The comparison over one set of lines.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
-    /// Which lines.
     pub lines: LineSet,
     /// Changes of the cheaper side, by load.
     pub crossings: Vec<Crossing>,
@@ -110,12 +88,8 @@ pub fn break_even(
     sensitivity::check(inputs.profile)?;
     let pair = Pair { first, second };
     let central = pair.scan(inputs)?;
-    let factors = |input: &'static Input| input.band(inputs.profile, inputs.measured).map(|factor| (input, factor));
-    let moves: Vec<_> = INPUTS.iter().filter(|input| input.name != "orders").flat_map(factors).collect();
-    let varied = on_all_cores(&moves, |(input, factor)| {
-        let (profile, measured) = input.times(inputs.profile, inputs.measured, *factor);
-        let inputs = Inputs { profile: &profile, measured: &measured, book: inputs.book };
-        Ok((input.name, pair.changes(sets, inputs)?))
+    let varied = on_all_cores(&sensitivity::variations(inputs), |(input, profile, measured)| {
+        Ok((*input, pair.changes(sets, Inputs { profile, measured, ..inputs })?))
     })?;
     let mut comparisons = Vec::new();
     for lines in sets.iter().copied() {
@@ -203,7 +177,7 @@ impl Pair {
         let total = |set: LineSet, lines: &[(String, BillLine)]| -> Decimal {
             lines.iter().filter(|(name, line)| set.has(name, line.part)).map(|(_, line)| line.line.amount).sum()
         };
-        Ok(LineSet::ALL.map(|set| (set, total(set, &first) - total(set, &second))).into())
+        Ok(LineSet::ALL.iter().map(|set| (*set, total(*set, &first) - total(*set, &second))).collect())
     }
 
     fn scan(&self, inputs: Inputs<'_>) -> anyhow::Result<Vec<(Decimal, Totals)>> {

@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::line::{Line, total};
 use crate::price_book::{GivenPrice, PriceBook, Prices};
 use crate::services::{Context, MONTH_HOURS, Quantity, Service, Statement, closest};
-use crate::services::{
-    alb, api_gateway, aurora, cloudfront, data_transfer, dynamodb, fargate, lambda, network, rds, small,
-};
+use crate::services::{alb, api_gateway, cloudfront, dynamodb, fargate, lambda, network, rds, small};
 
 /// Declares the services of a request, each as a list of parts.
 macro_rules! usage {
@@ -47,11 +45,11 @@ usage! {
     dynamodb: dynamodb::Dynamodb,
     rds: rds::Rds,
     rds_proxy: rds::RdsProxy,
-    aurora: aurora::Aurora,
+    aurora: rds::Aurora,
     nat: network::Nat,
     interface_endpoints: network::InterfaceEndpoints,
     public_ipv4: network::PublicIpv4,
-    data_transfer: data_transfer::DataTransfer,
+    data_transfer: network::DataTransfer,
     cloudfront: cloudfront::Cloudfront,
     cloudwatch: small::Cloudwatch,
     xray: small::Xray,
@@ -98,10 +96,9 @@ pub struct Evaluation {
     /// Region of the prices.
     pub region: String,
     /// Sum of all lines, USD before tax.
-    #[serde(with = "crate::number")]
     pub total_usd: Decimal,
     /// The same with tax, where the request has a rate.
-    #[serde(with = "crate::number::option", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total_with_tax_usd: Option<Decimal>,
     /// The bill of each part.
     pub parts: Vec<Part>,
@@ -113,21 +110,13 @@ pub struct Part {
     /// As the request names it.
     pub service: &'static str,
     /// USD before tax.
-    #[serde(with = "crate::number")]
     pub total_usd: Decimal,
     /// Quantities that lead to those of the lines.
-    #[serde(serialize_with = "numbers")]
     pub figures: BTreeMap<&'static str, Decimal>,
     /// One line per price and tier.
     pub lines: Vec<Line>,
     /// What is left out, and what decides.
     pub notes: Vec<String>,
-}
-
-fn numbers<S: serde::Serializer>(figures: &BTreeMap<&'static str, Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Number<'a>(#[serde(with = "crate::number")] &'a Decimal);
-    serializer.collect_map(figures.iter().map(|(name, number)| (name, Number(number))))
 }
 
 impl Request {

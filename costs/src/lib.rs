@@ -3,6 +3,9 @@
 //!
 //! Money is decimal from the price file to the total; a float appears only where JSON numbers are read and written.
 
+#[macro_use]
+mod words;
+
 mod break_even;
 mod cli;
 pub mod deployment;

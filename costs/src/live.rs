@@ -185,7 +185,7 @@ impl Moved {
         for environment in &mut profile.environments {
             if let Some(memory) = chosen(&self.memory_mb) {
                 let memory = read(&memory, "memory_mb", 10_240)?;
-                environment.stack.modules.function_memory_mb.values_mut().for_each(|size| size.0 = memory);
+                environment.stack.modules.function_memory_mb.values_mut().for_each(|size| *size = memory);
             }
             if let Some(egress) = chosen(&self.egress) {
                 move_egress(&mut environment.stack, &egress)?;

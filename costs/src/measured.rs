@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::{Path, Store};
 use crate::line::Known;
 use crate::number;
+use crate::profile::check_numbers;
 
 #[expect(clippy::expect_used, reason = "tests read the file that is compiled in")]
 static BUILT_IN: LazyLock<Measured> =
@@ -37,13 +38,13 @@ pub struct Measured {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_aws: Option<OnAws>,
     /// INIT of a function, ms.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub lambda_init_ms: Decimal,
     /// From the order to start a task until it serves, s.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub task_start_s: Decimal,
     /// Image of a task, GB.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub image_gb: Decimal,
     /// One entry for each route, path and store that differ.
     pub routes: Vec<Route>,
@@ -56,14 +57,14 @@ pub struct Measured {
 #[serde(deny_unknown_fields)]
 pub struct OnAws {
     /// CPU time on a vCPU of AWS over that on the machine.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub vcpu_ratio: Decimal,
     /// One request to `DynamoDB`, ms beyond what the engine on the machine took. AWS promises single-digit milliseconds.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub dynamodb_ms: Decimal,
     /// One statement to RDS, ms beyond what a server on the machine took: a round trip between availability zones, of which
     /// 0.3 to 1.5 ms are published.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub postgresql_ms: Decimal,
 }
 
@@ -82,34 +83,34 @@ pub struct Route {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Store>,
     /// CPU time, ms of one vCPU.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub cpu_ms: Decimal,
     /// Time of the handler, ms, store included, as it was where it was measured.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub wall_ms: Decimal,
     /// Peak resident memory of the process, MB.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub memory_mb: Decimal,
     /// Bytes of the request.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub request_bytes: Decimal,
     /// Bytes of the response.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub response_bytes: Decimal,
     /// Requests to `DynamoDB`.
-    #[serde(with = "number", default)]
+    #[serde(serialize_with = "number::shortest", default)]
     pub store_requests: Decimal,
     /// Consumed read units of `DynamoDB`.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub read_units: Decimal,
     /// Consumed write units of `DynamoDB`.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub write_units: Decimal,
     /// Statements on `PostgreSQL`.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub sql_statements: Decimal,
     /// Bytes that the process logs.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub log_bytes: Decimal,
 }
 
@@ -120,7 +121,7 @@ pub struct Step {
     /// Method and pattern.
     pub route: String,
     /// Requests in one journey, on average.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub count: Decimal,
 }
 
@@ -137,17 +138,9 @@ impl Measured {
     pub fn read(text: &str) -> anyhow::Result<Self> {
         let measured: Self = serde_json::from_str(text).context("the measured profile cannot be read")?;
         ensure!(measured.schema == 1, "the measured profile: schema {} is not known, only 1", measured.schema);
-        for route in &measured.routes {
-            let numbers = [route.cpu_ms, route.wall_ms, route.memory_mb, route.request_bytes, route.response_bytes];
-            let more =
-                [route.store_requests, route.read_units, route.write_units, route.sql_statements, route.log_bytes];
-            let negative = numbers.iter().chain(&more).any(|number| *number < Decimal::ZERO);
-            ensure!(!negative, "the measured profile: {} has a negative number", route.route);
-        }
-        if let Some(OnAws { vcpu_ratio, dynamodb_ms, postgresql_ms }) = measured.on_aws {
-            let makes_sense = vcpu_ratio > Decimal::ZERO && dynamodb_ms.min(postgresql_ms) >= Decimal::ZERO;
-            ensure!(makes_sense, "the measured profile: on_aws needs a vcpu_ratio above zero, and no negative number");
-        }
+        check_numbers("", &serde_json::to_value(&measured)?)?;
+        let ratio = measured.on_aws.map_or(Decimal::ONE, |aws| aws.vcpu_ratio);
+        ensure!(!ratio.is_zero(), "the measured profile: on_aws needs a vcpu_ratio above zero");
         for (journey, steps) in &measured.journeys {
             let unknown = |step: &&Step| !measured.routes.iter().any(|route| route.route == step.route);
             if let Some(step) = steps.iter().find(unknown) {

@@ -18,13 +18,11 @@ const NARROW: [Decimal; 2] = [dec!(0.8), dec!(1.25)];
 /// Sets an input to a multiple of itself.
 type Apply = fn(&mut Profile, &mut Measured, Decimal);
 
-/// An input of an estimate.
 #[derive(Debug)]
-pub struct Input {
+struct Input {
     /// Name in profiles and tables.
-    pub name: &'static str,
-    /// One sentence.
-    pub about: &'static str,
+    name: &'static str,
+    about: &'static str,
     from: From,
     apply: Apply,
 }
@@ -47,11 +45,10 @@ const fn input(name: &'static str, about: &'static str, from: From, apply: Apply
     Input { name, about, from, apply }
 }
 
-/// Every input that is varied.
-pub const INPUTS: &[Input] = &[
+const INPUTS: &[Input] = &[
     input("orders", "orders a month", From::Profile, |p, _, f| p.orders_per_month *= f),
     input("journeys", "journeys for one order", From::Profile, |p, _, f| {
-        p.journeys_per_order.values_mut().for_each(|count| count.0 *= f);
+        p.journeys_per_order.values_mut().for_each(|count| *count *= f);
     }),
     input("cpu_ms", "CPU time of a request", From::Times, |_, m, f| each(m, |r| r.cpu_ms *= f)),
     input("wall_ms", "time of a request", From::Times, |_, m, f| each(m, |r| r.wall_ms *= f)),
@@ -79,7 +76,7 @@ pub const INPUTS: &[Input] = &[
     }),
     input("function_memory_mb", "memory size of a function", From::Profile, |p, _, f| {
         for environment in &mut p.environments {
-            environment.stack.modules.function_memory_mb.values_mut().for_each(|memory| memory.0 *= f);
+            environment.stack.modules.function_memory_mb.values_mut().for_each(|memory| *memory *= f);
         }
     }),
     input("target_utilization", "CPU use that target tracking holds", From::Profile, |p, _, f| {
@@ -107,8 +104,7 @@ fn each(measured: &mut Measured, change: impl Fn(&mut Route)) {
 }
 
 impl Input {
-    /// How it is known.
-    pub fn known(&self, measured: &Measured) -> Known {
+    fn known(&self, measured: &Measured) -> Known {
         match self.from {
             From::Profile => Known::Declared,
             From::Times => measured.confidence,
@@ -118,45 +114,43 @@ impl Input {
         }
     }
 
-    /// Low and high factor.
-    pub fn band(&self, profile: &Profile, measured: &Measured) -> [Decimal; 2] {
-        let said = profile.uncertainty.get(self.name).map(|[low, high]| [low.0, high.0]);
+    fn band(&self, profile: &Profile, measured: &Measured) -> [Decimal; 2] {
+        let said = profile.uncertainty.get(self.name).copied();
         said.unwrap_or(if self.known(measured) == Known::Assumed { WIDE } else { NARROW })
     }
 
     /// Profile and measurement with this input times `factor`.
-    pub fn times(&self, profile: &Profile, measured: &Measured, factor: Decimal) -> (Profile, Measured) {
+    fn times(&self, profile: &Profile, measured: &Measured, factor: Decimal) -> (Profile, Measured) {
         let (mut profile, mut measured) = (profile.clone(), measured.clone());
         (self.apply)(&mut profile, &mut measured, factor);
         (profile, measured)
     }
 }
 
-/// What an input does to a bill.
+/// Profile and measurement with each input but the load at its low and at its high.
+pub fn variations(inputs: Inputs<'_>) -> Vec<(&'static str, Profile, Measured)> {
+    let Inputs { profile, measured, .. } = inputs;
+    let of = |input: &'static Input| {
+        input.band(profile, measured).map(|factor| {
+            let (profile, measured) = input.times(profile, measured, factor);
+            (input.name, profile, measured)
+        })
+    };
+    INPUTS.iter().filter(|input| input.name != "orders").flat_map(of).collect()
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Swing {
-    /// Name of the input.
     pub input: &'static str,
-    /// One sentence.
     pub about: &'static str,
-    /// How it is known.
     pub known: Known,
-    /// Low factor.
-    #[serde(with = "crate::number")]
     pub low_factor: Decimal,
-    /// High factor.
-    #[serde(with = "crate::number")]
     pub high_factor: Decimal,
-    /// USD a month at the low factor.
-    #[serde(with = "crate::number")]
     pub low_total: Decimal,
-    /// USD a month at the high factor.
-    #[serde(with = "crate::number")]
     pub high_total: Decimal,
 }
 
 impl Swing {
-    /// USD between the two.
     pub fn width(&self) -> Decimal {
         (self.high_total - self.low_total).abs()
     }
@@ -194,7 +188,7 @@ pub fn check(profile: &Profile) -> anyhow::Result<()> {
             let hint = crate::services::closest(name, &known);
             bail!("uncertainty has {name:?}, which is no input{hint}");
         }
-        ensure!(!low.0.is_zero() && low <= high, "uncertainty of {name:?} is not [low, high] above zero");
+        ensure!(!low.is_zero() && low <= high, "uncertainty of {name:?} is not [low, high] above zero");
     }
     Ok(())
 }

@@ -178,7 +178,7 @@ fn idle_table(profile: &Profile, bill: &impl Bill) -> anyhow::Result<String> {
     let names = bill.environments.iter().map(|environment| environment.environment.as_str());
     let mut text = head(&[&["USD a day"], &*names.collect::<Vec<_>>()].concat());
     let days = profile.options.month_hours / dec!(24);
-    for part in Part::ALL {
+    for part in Part::ALL.iter().copied() {
         let of = |environment: &EnvironmentBill| -> Decimal {
             let lines = environment.lines.iter().filter(|line| line.part == part);
             lines.map(|line| line.line.amount).sum::<Decimal>() / days
@@ -204,7 +204,7 @@ fn services_table(profiles: &[Profile; 3], bill: &impl Bill) -> anyhow::Result<S
     let last = format!("{}, {}", production.environment, load(&profiles[1]));
     let mut text = head(&[&["USD a month"], &*names.collect::<Vec<_>>(), &[&*last]].concat());
     let mut services: Vec<&str> = Vec::new();
-    for part in Part::ALL {
+    for part in Part::ALL.iter().copied() {
         let lines = busy.environments.iter().flat_map(|environment| &environment.lines);
         for line in lines.filter(|line| line.part == part) {
             if !services.contains(&&*line.line.service) {

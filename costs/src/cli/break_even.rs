@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::estimate::{heading, money};
 use super::table::Table;
-use super::{Book, Shop};
+use super::{Book, Shop, print_json};
 use crate::break_even::{Comparison, Crossing, LineSet, break_even};
 use crate::deployment::{Deployment, Front, Path, Store};
 
@@ -37,12 +37,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let mut answers = Vec::new();
     for pair in pairs {
-        answers.push((pair.map(Deployment::name), break_even(&LineSet::ALL, pair, shop.inputs(&book))?));
+        answers.push((pair.map(Deployment::name), break_even(LineSet::ALL, pair, shop.inputs(&book))?));
     }
     if arguments.json {
         let answer = |([first, second], comparisons): &([String; 2], Vec<Comparison>)| serde_json::json!({"first": first, "second": second, "comparisons": comparisons});
-        println!("{}", serde_json::to_string_pretty(&answers.iter().map(answer).collect::<Vec<_>>())?);
-        return Ok(());
+        return print_json(answers.iter().map(answer).collect::<Vec<_>>());
     }
     print!("{}", heading(&shop));
     for ([first, second], comparisons) in &answers {

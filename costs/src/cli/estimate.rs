@@ -7,7 +7,7 @@ use clap::Args;
 use rust_decimal::Decimal;
 
 use super::table::Table;
-use super::{Book, OpenShop, Shop};
+use super::{Book, OpenShop, Shop, print_json};
 use crate::deployment::{BillLine, Deployment, DeploymentBill, Part, estimate};
 
 #[derive(Debug, Args)]
@@ -40,8 +40,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let bills = deployments.iter().map(|deployment| estimate(*deployment, shop.inputs(&book)));
     let bills = bills.collect::<Result<Vec<_>, _>>()?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&bills)?);
-        return Ok(());
+        return print_json(bills);
     }
     print!("{}{}", heading(&shop), side_by_side(&bills));
     if arguments.lines {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Book, read};
+use super::{Book, print_json, read};
 use crate::evaluate::{Request, schema};
 
 #[derive(Debug, Args)]
@@ -33,6 +33,5 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     let evaluation = Request::read(&text)?.evaluate(&arguments.book.open()?)?;
-    println!("{}", serde_json::to_string_pretty(&evaluation)?);
-    Ok(())
+    print_json(evaluation)
 }

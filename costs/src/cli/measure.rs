@@ -6,7 +6,6 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::table::Table;
 use crate::deployment::Store;
 use crate::measure::{Plan, Shop, check, measure, merged};
 use crate::measured::Measured;
@@ -25,15 +24,12 @@ pub struct Arguments {
     /// Fail when a journey takes more units, statements or bytes than the built-in file says, or 1,000 orders cost more. Writes nothing.
     #[arg(long, conflicts_with = "write")]
     check: bool,
-    /// Write the new profile to this file.
+    /// Write the new profile to this file instead of printing it.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
     /// PostgreSQL to measure on; without it only DynamoDB, on the embedded engine, is measured.
     #[arg(long, value_name = "URL", env = "SHOPEASE_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// Print the new profile as JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -56,13 +52,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             excesses.extend(check::cost(&committed, &new, store)?);
         }
     }
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&new)?);
-    } else {
-        print!("{}", table(&new));
-    }
-    if let Some(file) = &arguments.write {
-        super::write(file, &new.to_text()?)?;
+    match &arguments.write {
+        Some(file) => super::write(file, &new.to_text()?)?,
+        None if arguments.check => {}
+        None => print!("{}", new.to_text()?),
     }
     for excess in &excesses {
         eprintln!("{excess}");
@@ -73,27 +66,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-fn table(measured: &Measured) -> Table {
-    let mut table =
-        Table::of(&["route", "path", "store", "requests", "reads", "writes", "SQL", "bytes", "CPU ms", "log"]);
-    for route in &measured.routes {
-        let (Some(path), Some(store)) = (route.path, route.store) else { continue };
-        table.row(vec![
-            route.route.clone(),
-            path.word().to_owned(),
-            store.word().to_owned(),
-            route.store_requests.to_string(),
-            route.read_units.to_string(),
-            route.write_units.to_string(),
-            route.sql_statements.to_string(),
-            route.response_bytes.round().to_string(),
-            route.cpu_ms.round_dp(2).to_string(),
-            route.log_bytes.round().to_string(),
-        ]);
-    }
-    table
 }
 
 /// ISO 8601, UTC.

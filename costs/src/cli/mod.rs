@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
 
 use crate::deployment::Inputs;
 use crate::measured::Measured;
@@ -142,6 +143,11 @@ impl OpenShop {
 fn measured(file: Option<&Path>) -> anyhow::Result<Measured> {
     let Some(file) = file else { return Ok(Measured::built_in()) };
     Measured::read(&read(file)?).with_context(|| file.display().to_string())
+}
+
+fn print_json(value: impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(&value)?);
+    Ok(())
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

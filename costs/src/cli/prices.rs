@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use rust_decimal::Decimal;
 
 use super::table::Table;
-use super::{Book, read, write};
+use super::{Book, print_json, read, write};
 use crate::price_book::Row;
 use crate::price_book::import::import;
 
@@ -49,8 +49,7 @@ fn list(arguments: &Arguments) -> anyhow::Result<()> {
     let rows: Vec<&Row> = book.search(&arguments.words).collect();
     anyhow::ensure!(!rows.is_empty(), "no price has all of these words: {}", arguments.words.join(" "));
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
-        return Ok(());
+        return print_json(rows);
     }
     let mut table = Table::of(&["service", "region", "item", "USD", "per", "from", "to", "date", "trust", "source"]);
     let number = |number: Option<Decimal>| number.map(|n| n.normalize().to_string()).unwrap_or_default();

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::estimate::{heading, money};
 use super::table::Table;
-use super::{Book, Shop};
+use super::{Book, Shop, print_json};
 use crate::deployment::Deployment;
 use crate::sensitivity::{Swing, sensitivity};
 
@@ -35,8 +35,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if arguments.json {
         let answer = |(name, swings): &(String, Vec<Swing>)| serde_json::json!({"deployment": name, "swings": swings});
-        println!("{}", serde_json::to_string_pretty(&answers.iter().map(answer).collect::<Vec<_>>())?);
-        return Ok(());
+        return print_json(answers.iter().map(answer).collect::<Vec<_>>());
     }
     print!("{}", heading(&shop));
     for (name, swings) in &answers {

@@ -7,7 +7,7 @@ use clap::Args;
 use rust_decimal::prelude::ToPrimitive as _;
 
 use super::table::Table;
-use super::{Book, Shop};
+use super::{Book, Shop, print_json};
 use crate::deployment::{Deployment, Front, Inputs, Path, Store};
 use crate::line::total;
 use crate::price_book::Prices;
@@ -42,10 +42,7 @@ pub struct Arguments {
     /// Where the Fargate path keeps its data, and where the Lambda path does; both matter for how long requests wait.
     #[arg(long, value_name = "FARGATE,LAMBDA", value_parser = stores, default_value = "postgresql,dynamodb")]
     stores: [Store; 2],
-    /// Print a row for each hour.
-    #[arg(long)]
-    by_hour: bool,
-    /// Print JSON, hours included.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -53,10 +50,9 @@ pub struct Arguments {
 }
 
 fn stores(text: &str) -> Result<[Store; 2], String> {
-    let one = |name: &str| match name {
-        "postgresql" => Ok(Store::Postgresql),
-        "dynamodb" => Ok(Store::Dynamodb),
-        _ => Err(format!("{name:?} is neither postgresql nor dynamodb")),
+    let one = |name: &str| {
+        let store = Store::ALL.iter().find(|store| store.word() == name);
+        store.copied().ok_or_else(|| format!("{name:?} is neither postgresql nor dynamodb"))
     };
     let (fargate, lambda) = text.split_once(',').ok_or("two stores with a comma between them")?;
     Ok([one(fargate)?, one(lambda)?])
@@ -79,10 +75,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let compute = ComputeCost::of(&outcome, &Context::new(prices))?;
     if arguments.json {
         let answer = serde_json::json!({"region": profile.region, "outcome": outcome, "compute": compute});
-        println!("{}", serde_json::to_string_pretty(&answer)?);
-        return Ok(());
+        return print_json(answer);
     }
-    let (requests, hours) = (float(outcome.requests), outcome.by_hour.len());
+    let (requests, hours) = (float(outcome.requests), outcome.hours);
     println!(
         "{} requests in {hours} h ({} a second on the mean), seed {}.\n",
         number(requests),
@@ -90,9 +85,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         outcome.seed,
     );
     print!("{}", summary(&outcome, &compute));
-    if arguments.by_hour {
-        print!("\n{}", by_hour(&outcome));
-    }
     println!(
         "\nUSD for compute alone, {}, before tax; `costs estimate` has the other lines of the bill.",
         profile.region
@@ -145,40 +137,20 @@ fn summary(outcome: &Outcome, compute: &ComputeCost) -> String {
     for (name, of) in percentiles {
         row(name, [fargate.latency, lambda.latency].map(|latency| ms(latency, of)));
     }
-    row("cold starts", [none(), percent(lambda.total.cold_starts, lambda.total.answered)]);
+    row("cold starts", [none(), percent(lambda.cold_starts, outcome.requests)]);
     row("p50 of a cold start, ms", [none(), ms(lambda.cold_latency, |latency| latency.p50_ms)]);
-    let refused = [fargate.refused, lambda.total.throttled];
-    row("refused or throttled", refused.map(|count| percent(count, outcome.requests)));
-    let tasks = fargate.services.iter().map(|service| service.total.tasks).sum();
-    row("tasks, environments: mean", [number(tasks), number(lambda.total.environments)]);
-    let peak = fargate.services.iter().map(|service| service.total.peak_tasks).sum::<usize>();
-    row("most tasks, most at work", [peak.to_string(), lambda.total.peak_busy.to_string()]);
+    row("refused", [percent(fargate.refused, outcome.requests), none()]);
+    let tasks = fargate.services.iter().map(|service| service.tasks).sum();
+    row("tasks, environments: mean", [number(tasks), number(lambda.environments)]);
+    let peak = fargate.services.iter().map(|service| service.peak_tasks).sum::<usize>();
+    row("most tasks, most at work", [peak.to_string(), lambda.peak_busy.to_string()]);
     for service in &fargate.services {
-        let used = format!("{:.1}%", service.total.utilization * 100.0);
+        let used = format!("{:.1}%", service.utilization * 100.0);
         row(&format!("CPU used by {}", service.name), [used, none()]);
-        let saturated = service.total.saturated_minutes.to_string();
+        let saturated = service.saturated_minutes.to_string();
         row(&format!("minutes saturated, {}", service.name), [saturated, none()]);
     }
     let usd = |lines| usd(total(lines).to_f64().unwrap_or(f64::NAN));
     row("compute, USD", [usd(&compute.fargate), usd(&compute.lambda)]);
     table.to_string()
-}
-
-fn by_hour(outcome: &Outcome) -> String {
-    let mut table = Table::of(&["hour", "requests", "tasks", "CPU", "p95 ms", "environments", "cold", "p95 ms"]);
-    for (hour, row) in outcome.by_hour.iter().enumerate() {
-        let tasks: f64 = row.services.iter().map(|service| service.tasks).sum();
-        let used = row.services.iter().map(|service| service.utilization).fold(0.0, f64::max);
-        table.row(vec![
-            hour.to_string(),
-            row.requests.to_string(),
-            format!("{tasks:.2}"),
-            format!("{:.0}%", used * 100.0),
-            ms(row.fargate_latency, |latency| latency.p95_ms),
-            format!("{:.2}", row.lambda.environments),
-            row.lambda.cold_starts.to_string(),
-            ms(row.lambda_latency, |latency| latency.p95_ms),
-        ]);
-    }
-    format!("{:33} Fargate {:16} Lambda\n{table}", "", "")
 }

@@ -73,7 +73,7 @@ impl Load {
                     let known: Vec<&str> = measured.journeys.keys().map(String::as_str).collect();
                     format!("journey {journey:?} was not measured (known: {})", known.join(", "))
                 })?;
-                let journeys = profile.orders_per_month * environment.load * per_order.0;
+                let journeys = profile.orders_per_month * environment.load * per_order;
                 let area = steps.first().and_then(|step| measured.route(&step.route, path, deployment.store));
                 let begun = journeys * area.map_or(Decimal::ONE, |route| share(&route.function));
                 load.each(path, |demand| demand.journeys += begun);

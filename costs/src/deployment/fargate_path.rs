@@ -28,7 +28,7 @@ pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     }
     let modules = &environment.stack.modules;
     if environment.stack.payment_provider == PaymentProvider::Fake {
-        let size = modules.payments.map(|size| size.0 / UNITS);
+        let size = modules.payments.map(|size| size / UNITS);
         sheet.add(Part::Compute, &tasks(Quantity::declared(sheet.hours()), size))?;
         charge_namespace(sheet, Decimal::ONE)?;
     }

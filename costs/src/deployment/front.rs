@@ -8,7 +8,7 @@ use super::{Front, Part, Path, Sheet};
 use crate::services::Quantity;
 use crate::services::alb::{Alb, Traffic};
 use crate::services::api_gateway::HttpApi;
-use crate::services::data_transfer::DataTransfer;
+use crate::services::network::DataTransfer;
 use crate::services::small::{Acm, CloudMap, Route53, S3, WebAcl};
 
 /// Access logs that a node of the load balancer writes in an hour.

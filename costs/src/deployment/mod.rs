@@ -28,58 +28,45 @@ use crate::services::Architecture;
 /// Processor of tasks and functions: Terraform has no other.
 pub const ARCHITECTURE: Architecture = Architecture::Arm64;
 
-/// What runs the handlers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Path {
-    /// ECS tasks.
-    Fargate,
-    /// One function per area.
-    Lambda,
-    /// Both at once, as Terraform deploys them; `lambda_weight` divides the requests.
-    Both,
-}
-
-impl Path {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Fargate => "fargate",
-            Self::Lambda => "lambda",
-            Self::Both => "as-deployed",
-        }
+words! {
+    /// What runs the handlers.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    Path {
+        /// ECS tasks.
+        Fargate = "fargate",
+        /// One function per area.
+        Lambda = "lambda",
+        /// Both at once, as Terraform deploys them; `lambda_weight` divides the requests.
+        Both = "as-deployed",
     }
 }
 
-/// What keeps the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Store {
-    /// RDS.
-    #[serde(alias = "postgres")]
-    Postgresql,
-    /// One table.
-    Dynamodb,
-}
-
-impl Store {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Postgresql => "postgresql",
-            Self::Dynamodb => "dynamodb",
-        }
+words! {
+    /// What keeps the data.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    Store {
+        /// RDS.
+        #[serde(alias = "postgres")]
+        Postgresql = "postgresql",
+        /// One table.
+        Dynamodb = "dynamodb",
     }
 }
 
-/// What takes the requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Front {
-    /// Application Load Balancer.
-    Alb,
-    /// API Gateway HTTP API.
-    HttpApi,
-    /// Function URLs.
-    FunctionUrl,
+words! {
+    /// What takes the requests.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    Front {
+        /// Application Load Balancer.
+        Alb = "alb",
+        /// API Gateway HTTP API.
+        HttpApi = "http-api",
+        /// Function URLs.
+        FunctionUrl = "function-url",
+    }
 }
 
 /// A way to run the shop.
@@ -101,12 +88,10 @@ impl Deployment {
     pub fn all() -> Vec<Self> {
         let mut all = vec![Self::DEPLOYED];
         for path in [Path::Fargate, Path::Lambda] {
-            for store in [Store::Postgresql, Store::Dynamodb] {
-                for front in [Front::Alb, Front::HttpApi, Front::FunctionUrl] {
-                    if (path, front) != (Path::Fargate, Front::FunctionUrl) {
-                        all.push(Self { path, store, front });
-                    }
-                }
+            for store in Store::ALL.iter().copied() {
+                let fronts = Front::ALL.iter().copied();
+                let there = fronts.filter(|front| (path, *front) != (Path::Fargate, Front::FunctionUrl));
+                all.extend(there.map(|front| Self { path, store, front }));
             }
         }
         all
@@ -114,13 +99,8 @@ impl Deployment {
 
     /// `lambda-dynamodb-alb`, as the command line takes it.
     pub fn name(self) -> String {
-        let front = match self.front {
-            _ if self.path == Path::Both => return self.path.word().to_owned(),
-            Front::Alb => "alb",
-            Front::HttpApi => "http-api",
-            Front::FunctionUrl => "function-url",
-        };
-        format!("{}-{}-{front}", self.path.word(), self.store.word())
+        let words = [self.path.word(), self.store.word(), self.front.word()];
+        if self.path == Path::Both { self.path.word().to_owned() } else { words.join("-") }
     }
 
     /// `Fargate + PostgreSQL`, with the front door when it is not the load balancer.
@@ -162,42 +142,25 @@ pub struct BillLine {
     pub line: Line,
 }
 
-/// Parts of a deployment, in the order of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Part {
-    /// Load balancer, API or URL, addresses, names.
-    FrontDoor,
-    /// Tasks or functions.
-    Compute,
-    /// Databases.
-    Store,
-    /// NAT, endpoints, transfer.
-    Network,
-    /// Product images and container images.
-    Files,
-    /// Logs, alarms, traces.
-    Observability,
-    /// Keys, parameters, secrets.
-    Secrets,
-}
-
-impl Part {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::FrontDoor, Self::Compute, Self::Store, Self::Network, Self::Files, Self::Observability, Self::Secrets];
-
-    /// The words in tables.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::FrontDoor => "front door",
-            Self::Compute => "compute",
-            Self::Store => "store",
-            Self::Network => "network",
-            Self::Files => "files",
-            Self::Observability => "observability",
-            Self::Secrets => "secrets",
-        }
+words! {
+    /// Parts of a deployment, in the order of a request.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    Part {
+        /// Load balancer, API or URL, addresses, names.
+        FrontDoor = "front door",
+        /// Tasks or functions.
+        Compute = "compute",
+        /// Databases.
+        Store = "store",
+        /// NAT, endpoints, transfer.
+        Network = "network",
+        /// Product images and container images.
+        Files = "files",
+        /// Logs, alarms, traces.
+        Observability = "observability",
+        /// Keys, parameters, secrets.
+        Secrets = "secrets",
     }
 }
 
@@ -209,10 +172,8 @@ pub struct EnvironmentBill {
     /// What it is for.
     pub lines: Vec<BillLine>,
     /// USD a month before tax.
-    #[serde(with = "crate::number")]
     pub total: Decimal,
     /// USD a day when nobody comes.
-    #[serde(with = "crate::number")]
     pub idle_per_day: Decimal,
 }
 
@@ -224,10 +185,8 @@ pub struct DeploymentBill {
     /// One for each of the profile.
     pub environments: Vec<EnvironmentBill>,
     /// USD a month before tax, all environments.
-    #[serde(with = "crate::number")]
     pub total: Decimal,
     /// USD for 1,000 orders in production: its whole month over its orders; none without orders.
-    #[serde(with = "crate::number::option")]
     pub per_thousand_orders: Option<Decimal>,
 }
 

@@ -5,8 +5,7 @@ use rust_decimal::{Decimal, dec};
 use super::demand::{Load, gigabytes};
 use super::{Part, Sheet, Store};
 use crate::services::Quantity;
-use crate::services::data_transfer::DataTransfer;
-use crate::services::network::{InterfaceEndpoints, Nat};
+use crate::services::network::{DataTransfer, InterfaceEndpoints, Nat};
 use crate::terraform::LogDestination;
 
 /// Bytes of an SQL statement and its rows.

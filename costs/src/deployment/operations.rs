@@ -1,9 +1,9 @@
 //! Logs, metrics, alarms, keys, parameters and secrets of an environment.
 
-use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
 use rust_decimal::{Decimal, dec};
 
 use super::demand::{Load, gigabytes};
+use super::sheet::float;
 use super::{Front, Part, Sheet, Store};
 use crate::services::Quantity;
 use crate::services::small::{Cloudwatch, Datadog, Kms, ParameterStore, SecretsManager};
@@ -107,10 +107,8 @@ fn metrics(sheet: &Sheet<'_>, load: &Load) -> Decimal {
 /// Share of the hours in which a metric gets a value, when each request feeds one of all.
 fn busy(sheet: &Sheet<'_>, requests: Decimal) -> Decimal {
     let days = sheet.hours() / dec!(24);
-    let per_day = requests.checked_div(days * SHOP_METRICS).unwrap_or_default();
-    let of_an_hour = |share: &Decimal| -(-(per_day * share).to_f64().unwrap_or_default()).exp_m1();
-    let hours: f64 = sheet.day.iter().map(of_an_hour).sum();
-    Decimal::from_f64(hours / 24.0).unwrap_or_default().round_dp(6)
+    let per_day = float(requests.checked_div(days * SHOP_METRICS).unwrap_or_default());
+    sheet.over_a_day(|share| -(-(per_day * share)).exp_m1() / 24.0)
 }
 
 /// Metrics in alarms of the modules: two of the load balancer, five of a service, four of the database, two of the table and of a

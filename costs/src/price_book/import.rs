@@ -4,7 +4,7 @@
 //!
 //! Format: AWS Price List API, "Reading an offer file".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use anyhow::{Context as _, ensure};
@@ -89,12 +89,8 @@ pub fn import(book: &mut PriceBook, text: &str, name: &str) -> anyhow::Result<Im
         !rows.is_empty(),
         "the price list has no product that the price book has an item for ({read} prices were read)"
     );
-    for row in &rows {
-        let item = format!("{} / {} in {}", row.service, row.item, row.region);
-        if !imported.items.contains(&item) {
-            imported.items.push(item);
-        }
-    }
+    let item = |row: &Row| format!("{} / {} in {}", row.service, row.item, row.region);
+    imported.items = rows.iter().map(item).collect::<BTreeSet<_>>().into_iter().collect();
     book.replace(rows)?;
     Ok(imported)
 }

@@ -18,16 +18,12 @@ const MOST: Decimal = dec!(1_000_000);
 /// Where the price book has a price.
 #[derive(Debug, Clone, Copy)]
 pub struct Key<'a> {
-    /// Service of the price book.
     pub service: &'static str,
-    /// Item of the price book.
     pub item: &'a str,
-    /// What one unit is.
     pub unit: &'static str,
 }
 
 impl<'a> Key<'a> {
-    /// A price.
     pub const fn new(service: &'static str, item: &'a str, unit: &'static str) -> Self {
         Self { service, item, unit }
     }
@@ -76,7 +72,8 @@ impl GivenPrice {
         }
         ensure!(!tiers.is_empty(), "price \"{name}\": a list of tiers is empty");
         let source = format!("\"{name}\" of the request");
-        let provenances = vec![Provenance { date: String::new(), source, confidence: Confidence::Given }];
+        let provenance = Provenance { date: String::new(), source, confidence: Confidence::Given };
+        let provenances = vec![provenance; tiers.len()];
         Ok(Price { tiers, unit: String::new(), provenances })
     }
 }
@@ -117,7 +114,6 @@ impl<'a> Prices<'a> {
         Prices { region, ..*self }
     }
 
-    /// The region asked for.
     pub fn region(&self) -> &'a str {
         self.region
     }

@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-pub use lookup::{GivenPrice, GivenTier, Key, Prices};
+pub(crate) use lookup::{GivenPrice, Key, Prices};
 
 use crate::tiers::Tier;
 
@@ -25,35 +25,23 @@ static BUILT_IN: LazyLock<PriceBook> = LazyLock::new(|| {
 /// Columns of the price file.
 const COLUMNS: &str = "service,region,item,unit,price_usd,tier_from,tier_to,value,date,confidence,source,note";
 
-/// How far a price is to be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Confidence {
-    /// Given with the request.
-    Given,
-    /// Quoted from a price list, with its date.
-    High,
-    /// Quoted by somebody who quotes a price list, or old.
-    Medium,
-    /// One source, or sources that disagree.
-    Low,
-    /// Computed from prices of other regions or items, as the source says.
-    Derived,
-    /// Nobody compared it with a price list.
-    Unverified,
-}
-
-impl Confidence {
-    /// The word in tables and in the price file.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Given => "given",
-            Self::High => "high",
-            Self::Medium => "medium",
-            Self::Low => "low",
-            Self::Derived => "derived",
-            Self::Unverified => "unverified",
-        }
+words! {
+    /// How far a price is to be trusted.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    Confidence {
+        /// Given with the request.
+        Given = "given",
+        /// Quoted from a price list, with its date.
+        High = "high",
+        /// Quoted by somebody who quotes a price list, or old.
+        Medium = "medium",
+        /// One source, or sources that disagree.
+        Low = "low",
+        /// Computed from prices of other regions or items, as the source says.
+        Derived = "derived",
+        /// Nobody compared it with a price list.
+        Unverified = "unverified",
     }
 }
 
@@ -81,16 +69,12 @@ pub struct Row {
     /// What one unit is: `GB-second`.
     pub unit: String,
     /// USD per unit; empty on rows that state a rule.
-    #[serde(with = "crate::number::option")]
     pub price_usd: Option<Decimal>,
     /// First unit of the tier.
-    #[serde(with = "crate::number::option")]
     pub tier_from: Option<Decimal>,
     /// End of the tier, exclusive.
-    #[serde(with = "crate::number::option")]
     pub tier_to: Option<Decimal>,
     /// The number in a rule: an LCU divisor, a share.
-    #[serde(with = "crate::number::option")]
     pub value: Option<Decimal>,
     /// ISO 8601 day, month or year.
     pub date: String,
@@ -118,13 +102,6 @@ pub struct Price {
     pub unit: String,
     /// Where each tier is from.
     pub provenances: Vec<Provenance>,
-}
-
-impl Price {
-    /// Where a tier is from; of the first tier when there are fewer.
-    pub fn provenance(&self, tier: usize) -> Option<&Provenance> {
-        self.provenances.get(tier).or(self.provenances.first())
-    }
 }
 
 /// All rows, and the prices that they make.

@@ -6,7 +6,6 @@ use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{month, one};
-use crate::number;
 use crate::terraform::{ENVIRONMENTS, Service, Stack};
 
 /// One environment.
@@ -15,10 +14,8 @@ pub struct Environment {
     /// `prod`.
     pub name: String,
     /// Its load as a share of production's.
-    #[serde(with = "number")]
     pub load: Decimal,
     /// Hours a month that it exists.
-    #[serde(with = "number")]
     pub hours: Decimal,
     /// What Terraform deploys.
     pub stack: Stack,
@@ -28,9 +25,9 @@ pub struct Environment {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Traffic {
-    #[serde(default = "one", with = "number")]
+    #[serde(default = "one")]
     load: Decimal,
-    #[serde(default = "month", with = "number")]
+    #[serde(default = "month")]
     hours: Decimal,
 }
 

@@ -46,24 +46,23 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_region: Option<String>,
     /// Orders a month in production.
-    #[serde(with = "number")]
     pub orders_per_month: Decimal,
     /// Journeys of each kind for one order; the kinds are those of the measured profile.
-    pub journeys_per_order: BTreeMap<String, Count>,
+    pub journeys_per_order: BTreeMap<String, Decimal>,
     /// Weights of the hours of a day, 24 of them; flat when not given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hourly_shape: Vec<Count>,
+    pub hourly_shape: Vec<Decimal>,
     /// Product images in S3, GB.
-    #[serde(default = "one", with = "number")]
+    #[serde(default = "one")]
     pub images_gb: Decimal,
     /// Images that a browser loads in a journey.
-    #[serde(default = "ten", with = "number")]
+    #[serde(default = "ten")]
     pub images_per_journey: Decimal,
     /// Size of one, KB.
-    #[serde(default = "forty", with = "number")]
+    #[serde(default = "forty")]
     pub image_kb: Decimal,
     /// Data in the store in production, GB.
-    #[serde(default = "one", with = "number")]
+    #[serde(default = "one")]
     pub data_gb: Decimal,
     /// Environments of `terraform/stack/envs` with their traffic.
     #[serde(deserialize_with = "environment::environments")]
@@ -73,13 +72,8 @@ pub struct Profile {
     pub options: Options,
     /// Low and high factor of an input, as `costs sensitivity` names it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub uncertainty: BTreeMap<String, [Count; 2]>,
+    pub uncertainty: BTreeMap<String, [Decimal; 2]>,
 }
-
-/// A number of a profile, zero or more.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Count(#[serde(with = "number")] pub Decimal);
 
 impl Profile {
     /// Reads a profile.
@@ -120,11 +114,11 @@ impl Profile {
 
     /// Share of a day's load in each of its 24 hours; sums to one, but for the 15th digit.
     pub fn hours(&self) -> Vec<Decimal> {
-        let sum: Decimal = self.hourly_shape.iter().map(|weight| weight.0).sum();
+        let sum: Decimal = self.hourly_shape.iter().sum();
         if sum.is_zero() {
             return vec![(Decimal::ONE / dec!(24)).round_dp(SHARE_DIGITS); 24];
         }
-        self.hourly_shape.iter().map(|weight| (weight.0 / sum).round_dp(SHARE_DIGITS)).collect()
+        self.hourly_shape.iter().map(|weight| (weight / sum).round_dp(SHARE_DIGITS)).collect()
     }
 
     /// Replaces an environment by what another tfvars file makes of it.
@@ -172,12 +166,12 @@ impl Profile {
     }
 }
 
-/// Every number in a profile is zero or more, and not beyond any shop.
-fn check_numbers(at: &str, value: &Value) -> anyhow::Result<()> {
+/// Every number is zero or more, and not beyond any shop.
+pub(crate) fn check_numbers(at: &str, value: &Value) -> anyhow::Result<()> {
     match value {
         Value::Number(_) => {
             let number = number::from_json(value).filter(|number| *number >= Decimal::ZERO && *number <= MOST);
-            ensure!(number.is_some(), "the profile: {at} is {value}, not between 0 and 10^12");
+            ensure!(number.is_some(), "{at} is {value}, not between 0 and 10^12");
             Ok(())
         }
         Value::Array(values) => {

@@ -70,7 +70,7 @@ fn about(deployment: Deployment, profile: &Profile) -> anyhow::Result<String> {
     } else {
         let memory = &environment.stack.modules.function_memory_mb;
         let sizes: BTreeSet<_> = memory.values().collect();
-        let sizes: Vec<_> = sizes.iter().map(|size| size.0.to_string()).collect();
+        let sizes: Vec<_> = sizes.iter().map(ToString::to_string).collect();
         format!("{} functions of {} MB, no tasks", memory.len(), sizes.join(" and "))
     };
     let environments: Vec<&str> = profile.environments.iter().map(|environment| &*environment.name).collect();
@@ -129,13 +129,13 @@ fn journeys(pair: [Deployment; 2], inputs: Inputs<'_>) -> anyhow::Result<Vec<Pai
     }
     let whole = |deployment| lines_of(deployment, environment, inputs);
     let mut all = vec![both("orders", pair, |deployment| Ok(scaled(whole(deployment)?, dec!(1000) / orders)))?];
-    for (name, per_order) in inputs.profile.journeys_per_order.iter().filter(|(_, count)| !count.0.is_zero()) {
+    for (name, per_order) in inputs.profile.journeys_per_order.iter().filter(|(_, count)| !count.is_zero()) {
         let mut profile = inputs.profile.clone();
         profile.journeys_per_order.remove(name);
         let without = Inputs { profile: &profile, ..inputs };
         all.push(both(name, pair, |deployment| {
             let lines = difference(&whole(deployment)?, lines_of(deployment, environment, without)?);
-            Ok(scaled(lines, dec!(1000) / (orders * per_order.0)))
+            Ok(scaled(lines, dec!(1000) / (orders * per_order)))
         })?);
     }
     Ok(all)

@@ -10,7 +10,7 @@ use super::{SIDES, float};
 use crate::break_even::{Crossing, LineSet, break_even, on_all_cores};
 use crate::deployment::{Deployment, Inputs, monthly_total};
 use crate::profile::Profile;
-use crate::sensitivity::INPUTS;
+use crate::sensitivity::variations;
 use crate::simulation::{Outcome, Trace, from_profile, simulate};
 
 /// Steps of a decade of the load axis.
@@ -98,12 +98,9 @@ pub(super) fn cost_chart(
 /// Lowest and highest bill when one input but the load moves.
 fn envelope(deployment: Deployment, inputs: Inputs<'_>, total: f64) -> anyhow::Result<(f64, f64)> {
     let (mut low, mut high) = (total, total);
-    for input in INPUTS.iter().filter(|input| input.name != "orders") {
-        for factor in input.band(inputs.profile, inputs.measured) {
-            let (profile, measured) = input.times(inputs.profile, inputs.measured, factor);
-            let moved = float(monthly_total(deployment, Inputs { profile: &profile, measured: &measured, ..inputs })?);
-            (low, high) = (low.min(moved), high.max(moved));
-        }
+    for (_, profile, measured) in variations(inputs) {
+        let moved = float(monthly_total(deployment, Inputs { profile: &profile, measured: &measured, ..inputs })?);
+        (low, high) = (low.min(moved), high.max(moved));
     }
     Ok((low, high))
 }

@@ -8,6 +8,8 @@ mod inputs;
 mod page;
 pub mod scale;
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
@@ -142,20 +144,17 @@ impl Family {
 impl Side {
     /// A side from the lines of its environments' bills.
     pub fn new(name: impl Into<String>, about: impl Into<String>, lines: Vec<(String, BillLine)>) -> Self {
-        let mut families: Vec<Family> = Vec::new();
+        let mut parts: BTreeMap<Part, BTreeMap<String, Vec<Line>>> = BTreeMap::new();
         for (environment, BillLine { part, line }) in lines {
-            let family =
-                position(&mut families, |family| family.part == part, || Family { part, services: Vec::new() });
-            let services = &mut families[family].services;
-            let name = line.service.clone();
-            let group =
-                position(services, |group| group.name == name, || Group { name: name.clone(), lines: Vec::new() });
-            services[group].lines.push(Line { name: format!("{environment}: {}", line.name), ..line });
+            let lines = parts.entry(part).or_default().entry(line.service.clone()).or_default();
+            lines.push(Line { name: format!("{environment}: {}", line.name), ..line });
         }
-        families.sort_by_key(|family| family.part);
-        for family in &mut families {
-            family.services.sort_by(|a, b| b.amount().total_cmp(&a.amount()));
-        }
+        let family = |(part, services): (Part, BTreeMap<String, Vec<Line>>)| {
+            let mut services: Vec<Group> = services.into_iter().map(|(name, lines)| Group { name, lines }).collect();
+            services.sort_by(|a, b| b.amount().total_cmp(&a.amount()));
+            Family { part, services }
+        };
+        let families = parts.into_iter().map(family).collect();
         Self { name: name.into(), about: about.into(), families }
     }
 
@@ -168,12 +167,4 @@ impl Side {
 /// For drawing and for people; money itself stays decimal.
 fn float(value: Decimal) -> f64 {
     value.to_f64().unwrap_or(f64::NAN)
-}
-
-/// Where the element is that `is` finds, or that `new` then adds.
-fn position<T>(all: &mut Vec<T>, is: impl Fn(&T) -> bool, new: impl Fn() -> T) -> usize {
-    all.iter().position(is).unwrap_or_else(|| {
-        all.push(new());
-        all.len() - 1
-    })
 }

@@ -7,9 +7,7 @@ mod statement;
 
 pub mod alb;
 pub mod api_gateway;
-pub mod aurora;
 pub mod cloudfront;
-pub mod data_transfer;
 pub mod dynamodb;
 pub mod fargate;
 pub mod lambda;
@@ -30,45 +28,33 @@ use crate::price_book::{Key, Prices};
 /// Hours of a month unless a profile or request says otherwise: 365 x 24 / 12, as AWS's calculator counts.
 pub const MONTH_HOURS: Decimal = dec!(730);
 
-/// Seconds of an hour.
 pub const HOUR_SECONDS: Decimal = dec!(3600);
 
 /// Usage of a service, which knows what it costs.
 pub trait Service {
-    /// Adds its lines to a statement.
     fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()>;
 }
 
-/// Processor of functions and tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-pub enum Architecture {
-    /// Intel or AMD.
-    #[default]
-    #[serde(rename = "x86_64")]
-    X86,
-    /// Graviton.
-    #[serde(rename = "arm64")]
-    Arm64,
-}
-
-impl Architecture {
-    /// As the price book writes it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::X86 => "x86_64",
-            Self::Arm64 => "arm64",
-        }
+words! {
+    /// Processor of functions and tasks.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+    Architecture {
+        /// Intel or AMD.
+        #[default]
+        #[serde(rename = "x86_64")]
+        X86 = "x86_64",
+        /// Graviton.
+        #[serde(rename = "arm64")]
+        Arm64 = "arm64",
     }
 }
 
 /// Prices and conventions of a bill, and what its account has used so far.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// Prices of the region.
     pub prices: Prices<'a>,
     /// Whether monthly allowances are taken off.
     pub free_tier: bool,
-    /// Hours of a month.
     pub month_hours: Decimal,
     /// Tiers and allowances that earlier parts of the bill have used.
     pub account: Account,

@@ -21,14 +21,11 @@ const MOST_PRODUCT: Decimal = dec!(1_000_000_000_000_000_000_000_000);
 /// Zero or more of something. In a request it is a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quantity {
-    /// How much.
     pub value: Decimal,
-    /// How that is known.
     pub known: Known,
 }
 
 impl Quantity {
-    /// An amount.
     pub fn new(value: impl Into<Decimal>, known: Known) -> Self {
         Self { value: value.into(), known }
     }
@@ -38,7 +35,6 @@ impl Quantity {
         Self::new(value, Known::Declared)
     }
 
-    /// An amount computed from others.
     pub fn derived(value: impl Into<Decimal>) -> Self {
         Self::new(value, Known::Derived)
     }
@@ -57,7 +53,6 @@ impl Quantity {
         Ok(Self { value, known: self.known.max(other.known) })
     }
 
-    /// The same with another value.
     #[must_use]
     pub fn map(self, change: impl FnOnce(Decimal) -> Decimal) -> Self {
         Self { value: change(self.value), ..self }
@@ -75,7 +70,6 @@ impl Quantity {
         self.map(|value| (value - included).max(Decimal::ZERO))
     }
 
-    /// Whether it is zero.
     pub fn is_zero(self) -> bool {
         self.value.is_zero()
     }

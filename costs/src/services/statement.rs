@@ -7,13 +7,12 @@ use rust_decimal::Decimal;
 
 use super::{Context, Quantity, Service};
 use crate::line::Line;
-use crate::price_book::{Confidence, Key, Price, Provenance};
+use crate::price_book::{Key, Price};
 use crate::tiers;
 
 /// What a service charges.
 #[derive(Debug)]
 pub struct Statement<'a> {
-    /// Prices and conventions.
     pub context: &'a Context<'a>,
     /// One line per price and tier.
     pub lines: Vec<Line>,
@@ -24,7 +23,6 @@ pub struct Statement<'a> {
 }
 
 impl<'a> Statement<'a> {
-    /// The statement about some usage.
     pub fn of(usage: &dyn Service, context: &'a Context<'a>) -> anyhow::Result<Self> {
         let mut statement = Self { context, lines: Vec::new(), figures: BTreeMap::new(), notes: Vec::new() };
         usage.bill(&mut statement)?;
@@ -56,7 +54,6 @@ impl<'a> Statement<'a> {
         let used = self.context.account.advance(region, price_key, value);
         let slices = tiers::split(used, value, &price.tiers)
             .map_err(|problem| anyhow!("{} in {region} (per {}): {problem}", price_key.name(), price.unit))?;
-        let nobody = Provenance { date: String::new(), source: String::new(), confidence: Confidence::Unverified };
         for slice in slices {
             self.lines.push(Line {
                 service: price_key.service.to_owned(),
@@ -66,7 +63,7 @@ impl<'a> Statement<'a> {
                 unit: price.unit.clone(),
                 unit_price: slice.price,
                 amount: Quantity::new(slice.quantity, known).times(slice.price)?.value,
-                price: price.provenance(slice.tier).unwrap_or(&nobody).clone(),
+                price: price.provenances[slice.tier].clone(),
                 known,
             });
         }
@@ -87,12 +84,10 @@ impl<'a> Statement<'a> {
         self.charge(key, name, price, billed)
     }
 
-    /// Names an intermediate quantity.
     pub fn figure(&mut self, name: &'static str, quantity: Quantity) {
         self.figures.insert(name, quantity.value);
     }
 
-    /// Something to know.
     pub fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }

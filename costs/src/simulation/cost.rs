@@ -22,14 +22,14 @@ pub struct ComputeCost {
 
 impl ComputeCost {
     pub(crate) fn of(outcome: &Outcome, context: &Context<'_>) -> anyhow::Result<Self> {
-        let total = &outcome.lambda.total;
+        let lambda = &outcome.lambda;
         let functions = Lambda {
-            gb_seconds: Some(Quantity::derived(decimal(total.gb_seconds))),
-            ..invocations(Quantity::derived(total.answered))
+            gb_seconds: Some(Quantity::derived(decimal(lambda.gb_seconds))),
+            ..invocations(Quantity::derived(outcome.requests))
         };
         let mut fargate = Vec::new();
         for service in &outcome.fargate.services {
-            let hours = Quantity::derived(decimal(service.total.tasks)).times(Decimal::from(outcome.by_hour.len()))?;
+            let hours = Quantity::derived(decimal(service.tasks)).times(Decimal::from(outcome.hours))?;
             let tasks = tasks(hours, [service.vcpu, service.memory_gb].map(decimal));
             let named = |line: Line| Line { name: format!("{}: {}", service.name, line.name), ..line };
             fargate.extend(Statement::of(&tasks, context)?.lines.into_iter().map(named));

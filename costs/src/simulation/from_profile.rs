@@ -9,6 +9,9 @@ use crate::deployment::{Deployment, Inputs, Load, Path, cpu_ms};
 use crate::measured::{Measured, Route};
 use crate::profile::Environment;
 
+/// What AWS takes to place a new environment and to fetch its package, ms. Assumed.
+const PLACEMENT_MS: f64 = 80.0;
+
 /// The plan of an environment on two deployments, one on each path.
 pub fn plan(
     fargate: Deployment,
@@ -22,7 +25,7 @@ pub fn plan(
     for (journey, per_order) in &profile.journeys_per_order {
         let steps = measured.journeys.get(journey).with_context(|| format!("journey {journey:?} was not measured"))?;
         for step in steps {
-            let share = float(per_order.0 * step.count);
+            let share = float(per_order * step.count);
             if let Some(class) = classes.iter_mut().find(|class| class.name == step.route) {
                 class.share += share;
                 continue;
@@ -36,7 +39,7 @@ pub fn plan(
             let function = functions.iter().position(|function| function.name == *name).unwrap_or_else(|| {
                 functions.push(FunctionSettings {
                     name: name.clone(),
-                    memory_mb: memory_mb.get(name).and_then(|memory| memory.0.to_u32()).unwrap_or_default(),
+                    memory_mb: memory_mb.get(name).and_then(Decimal::to_u32).unwrap_or_default(),
                     init_ms: float(measured.lambda_init_ms),
                 });
                 functions.len() - 1
@@ -51,7 +54,7 @@ pub fn plan(
         }
     }
     let idle_expiry_s = float(profile.options.idle_environment_s);
-    let lambda = LambdaSettings { functions, idle_expiry_s, ..LambdaSettings::default() };
+    let lambda = LambdaSettings { functions, idle_expiry_s, placement_ms: PLACEMENT_MS };
     Ok(Plan { classes, spread: Spread::default(), lambda, services: services(environment, inputs) })
 }
 

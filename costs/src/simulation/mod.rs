@@ -7,7 +7,6 @@
 //! is simulated in well under a minute.
 
 mod arrivals;
-mod budget;
 mod cold_share;
 pub(crate) mod cost;
 mod environments;
@@ -23,7 +22,7 @@ mod trace;
 pub use arrivals::Spread;
 pub use cold_share::cold_share;
 pub use environments::{Environments, Measures, Start};
-pub use outcome::{FargateOutcome, Hour, LambdaHour, LambdaOutcome, Latency, Outcome, ServiceHour, ServiceOutcome};
+pub use outcome::{FargateOutcome, LambdaOutcome, Latency, Outcome, ServiceOutcome};
 pub use plan::{FunctionSettings, LambdaSettings, Plan, RequestClass, ServiceSettings, Work};
 pub use run::simulate;
 pub use trace::Trace;

@@ -39,7 +39,7 @@ pub struct FunctionSettings {
     pub init_ms: f64,
 }
 
-/// Lambda, as one account and region has it, with AWS's quotas unless somebody says otherwise.
+/// Lambda.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LambdaSettings {
     /// All functions of the shop.
@@ -48,23 +48,6 @@ pub struct LambdaSettings {
     pub idle_expiry_s: f64,
     /// What a cold start takes before INIT, in which the environment is placed and the package fetched. Not billed.
     pub placement_ms: f64,
-    /// Concurrent executions of the account in the region. AWS's default quota is 1,000; new accounts start lower.
-    pub account_concurrency: u32,
-    /// Environments that a function may start in ten seconds.
-    /// <https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html>
-    pub starts_per_10_s: u32,
-}
-
-impl Default for LambdaSettings {
-    fn default() -> Self {
-        Self {
-            functions: Vec::new(),
-            idle_expiry_s: 600.0,
-            placement_ms: 80.0,
-            account_concurrency: 1_000,
-            starts_per_10_s: 1_000,
-        }
-    }
 }
 
 /// An ECS service on Fargate with target tracking on CPU utilization. Requests in a task share its CPU evenly, each on at most one
@@ -88,10 +71,6 @@ pub struct ServiceSettings {
     pub target_utilization: f64,
     /// From the decision to start a task until the load balancer sends it requests. Billed.
     pub start_up_s: f64,
-    /// How long a task that leaves is still there (deregistration delay and stop). Billed.
-    pub drain_s: f64,
-    /// Pause after scaling out or in. 300 s unless the policy says otherwise.
-    pub cooldown_s: f64,
     /// Requests at work at once in a task; further ones wait.
     pub in_flight_limit: usize,
     /// How long a request waits for a place before it gets 503.
@@ -109,8 +88,6 @@ impl Default for ServiceSettings {
             tasks_max: 1,
             target_utilization: 0.6,
             start_up_s: 45.0,
-            drain_s: 30.0,
-            cooldown_s: 300.0,
             // SHOPEASE_REQUESTS_IN_FLIGHT, SHOPEASE_QUEUE_TIMEOUT_MS.
             in_flight_limit: 128,
             queue_timeout_ms: 100.0,

@@ -8,16 +8,12 @@ use rand_distr::weighted::WeightedIndex;
 use rust_decimal::prelude::ToPrimitive as _;
 
 use super::arrivals::HourOfArrivals;
-use super::budget::Budget;
-use super::outcome::{FargateOutcome, Hour, LambdaHour, LambdaOutcome, Latencies, Outcome};
+use super::outcome::{FargateOutcome, LambdaOutcome, Latencies, Outcome};
 use super::service::Service;
 use super::task::{Ended, Job};
 use super::{Environments, HOUR, MINUTE, Nanos, Plan, SECOND, ServiceSettings, Start, Trace, Work, nanos, seconds};
 use crate::services::lambda::slowdown;
 
-/// Synchronous requests a second for each unit of concurrency.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>
-const REQUESTS_PER_CONCURRENCY: u32 = 10;
 /// Sets the arrivals' random numbers apart from those of what requests need.
 const OTHER_STREAM: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -32,11 +28,10 @@ pub fn simulate(plan: &Plan, trace: &Trace, seed: u64) -> anyhow::Result<Outcome
     let mut needs = Xoshiro256PlusPlus::seed_from_u64(seed ^ OTHER_STREAM);
     let mut lambda = Lambda::new(plan);
     let mut fargate = Fargate::new(plan, trace);
-    let (mut requests, mut by_hour, mut begin) = (0, Vec::with_capacity(trace.rates().len()), 0);
+    let (mut requests, mut begin) = (0, 0);
     for rate in trace.rates() {
         let mut instants = HourOfArrivals::new(*rate);
         let mut next = instants.next(&mut arrivals);
-        let mut arrived = 0;
         for minute in 1..=60 {
             while let Some(at) = next
                 && at < minute * MINUTE
@@ -46,24 +41,16 @@ pub fn simulate(plan: &Plan, trace: &Trace, seed: u64) -> anyhow::Result<Outcome
                 let size = plan.spread.draw(&mut needs);
                 lambda.arrive(begin + at, class.function, Need::of(class.lambda, size));
                 fargate.arrive(begin + at, Need::of(class.fargate, size));
-                arrived += 1;
+                requests += 1;
                 next = instants.next(&mut arrivals);
             }
             fargate.minute(begin + minute * MINUTE);
         }
         begin += HOUR;
-        requests += arrived;
-        lambda.cold_latencies.close_hour();
-        by_hour.push(Hour {
-            requests: arrived,
-            lambda_latency: lambda.latencies.close_hour(),
-            lambda: lambda.close_hour(begin),
-            services: fargate.services.iter_mut().map(Service::close_hour).collect(),
-            fargate_latency: fargate.ends.latencies.close_hour(),
-        });
+        lambda.hour(begin);
     }
-    let hours = by_hour.len();
-    Ok(Outcome { seed, requests, lambda: lambda.outcome(hours), fargate: fargate.outcome(hours), by_hour })
+    let hours = trace.rates().len();
+    Ok(Outcome { seed, hours, requests, lambda: lambda.outcome(requests, begin), fargate: fargate.outcome() })
 }
 
 /// What one request takes: CPU time on a whole vCPU and time without it, nanoseconds.
@@ -85,50 +72,46 @@ struct Function {
     slowdown: f64,
     init: Nanos,
     memory_mb: u32,
-    hour_billed_ms: u64,
+    billed_ms: u64,
 }
 
 struct Lambda {
     functions: Vec<Function>,
     placement: Nanos,
-    concurrency: usize,
-    rate: Budget,
     latencies: Latencies,
     cold_latencies: Latencies,
-    hour: LambdaHour,
-    total: LambdaHour,
+    cold_starts: u64,
+    alive_seconds: f64,
+    peak_busy: usize,
 }
 
 impl Lambda {
     fn new(plan: &Plan) -> Self {
-        let settings = &plan.lambda;
-        let functions = settings.functions.iter().map(|function| Function {
-            environments: Environments::new(nanos(settings.idle_expiry_s), Some(settings.starts_per_10_s)),
+        let functions = plan.lambda.functions.iter().map(|function| Function {
+            environments: Environments::new(nanos(plan.lambda.idle_expiry_s)),
             slowdown: slowdown(function.memory_mb.into()).to_f64().unwrap_or(f64::NAN),
             init: nanos(function.init_ms / 1000.0),
             memory_mb: function.memory_mb,
-            hour_billed_ms: 0,
+            billed_ms: 0,
         });
         Self {
             functions: functions.collect(),
-            placement: nanos(settings.placement_ms / 1000.0),
-            concurrency: settings.account_concurrency as usize,
-            rate: Budget::new(settings.account_concurrency.saturating_mul(REQUESTS_PER_CONCURRENCY), 1.0),
+            placement: nanos(plan.lambda.placement_ms / 1000.0),
             latencies: Latencies::new(),
             cold_latencies: Latencies::new(),
-            hour: LambdaHour::default(),
-            total: LambdaHour::default(),
+            cold_starts: 0,
+            alive_seconds: 0.0,
+            peak_busy: 0,
         }
     }
 
     fn arrive(&mut self, now: Nanos, function: usize, need: Need) {
-        let full = self.is_full(now, function) || !self.rate.take(now);
         let function = &mut self.functions[function];
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float to int cast saturates")]
         let duration = (need.cpu * function.slowdown + need.wait) as Nanos;
         let cold = self.placement + function.init + duration;
-        let start = if full { Start::Throttled } else { function.environments.start(now, duration, cold) };
-        let billed = match start {
+        function.environments.settle(now);
+        let billed = match function.environments.start(now, duration, cold) {
             Start::Warm => {
                 self.latencies.record(duration);
                 duration
@@ -136,57 +119,35 @@ impl Lambda {
             Start::Cold => {
                 self.latencies.record(cold);
                 self.cold_latencies.record(cold);
-                self.hour.cold_starts += 1;
+                self.cold_starts += 1;
                 duration + function.init
             }
-            Start::Throttled => {
-                self.hour.throttled += 1;
-                return;
-            }
         };
-        function.hour_billed_ms += billed.div_ceil(SECOND / 1000);
-        self.hour.answered += 1;
+        function.billed_ms += billed.div_ceil(SECOND / 1000);
     }
 
-    /// Whether the account's concurrency is used up. Only the function that is asked is up to date; the others are looked at
-    /// when it matters.
-    fn is_full(&mut self, now: Nanos, function: usize) -> bool {
-        self.functions[function].environments.settle(now);
-        let busy = |all: &[Function]| all.iter().map(|function| function.environments.busy()).sum::<usize>();
-        busy(&self.functions) >= self.concurrency && {
-            self.functions.iter_mut().for_each(|function| function.environments.settle(now));
-            busy(&self.functions) >= self.concurrency
+    fn hour(&mut self, now: Nanos) {
+        let measures = self.functions.iter_mut().map(|function| function.environments.take_measures(now));
+        let mut busy = 0;
+        for measures in measures {
+            self.alive_seconds += measures.alive_seconds;
+            busy += measures.peak_busy;
         }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of an hour")]
-    fn close_hour(&mut self, now: Nanos) -> LambdaHour {
-        let mut hour = std::mem::take(&mut self.hour);
-        for function in &mut self.functions {
-            let measures = function.environments.take_measures(now);
-            hour.environments += measures.alive_seconds / seconds(HOUR);
-            hour.peak_busy += measures.peak_busy;
-            let billed_ms = std::mem::take(&mut function.hour_billed_ms);
-            hour.gb_seconds += billed_ms as f64 / 1000.0 * f64::from(function.memory_mb) / 1024.0;
-        }
-        let total = &mut self.total;
-        total.answered += hour.answered;
-        total.cold_starts += hour.cold_starts;
-        total.throttled += hour.throttled;
-        total.gb_seconds += hour.gb_seconds;
-        total.environments += hour.environments;
-        total.peak_busy = total.peak_busy.max(hour.peak_busy);
-        hour
+        self.peak_busy = self.peak_busy.max(busy);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "shares and means")]
-    fn outcome(self, hours: usize) -> LambdaOutcome {
-        let total = LambdaHour { environments: self.total.environments / hours as f64, ..self.total };
+    fn outcome(self, requests: u64, end: Nanos) -> LambdaOutcome {
+        let gb_seconds =
+            |function: &Function| function.billed_ms as f64 / 1000.0 * f64::from(function.memory_mb) / 1024.0;
         LambdaOutcome {
-            latency: self.latencies.total(),
-            cold_latency: self.cold_latencies.total(),
-            cold_start_share: (total.answered > 0).then(|| total.cold_starts as f64 / total.answered as f64),
-            total,
+            latency: self.latencies.summary(),
+            cold_latency: self.cold_latencies.summary(),
+            cold_starts: self.cold_starts,
+            cold_start_share: (requests > 0).then(|| self.cold_starts as f64 / requests as f64),
+            gb_seconds: self.functions.iter().map(gb_seconds).sum(),
+            environments: self.alive_seconds / seconds(end),
+            peak_busy: self.peak_busy,
         }
     }
 }
@@ -275,11 +236,11 @@ impl Fargate {
         }
     }
 
-    fn outcome(self, hours: usize) -> FargateOutcome {
+    fn outcome(self) -> FargateOutcome {
         FargateOutcome {
-            latency: self.ends.latencies.total(),
+            latency: self.ends.latencies.summary(),
             refused: self.ends.refused,
-            services: self.services.into_iter().map(|service| service.outcome(hours)).collect(),
+            services: self.services.into_iter().map(Service::outcome).collect(),
         }
     }
 }

@@ -2,13 +2,16 @@
 
 use std::collections::VecDeque;
 
-use super::outcome::{ServiceHour, ServiceOutcome};
+use super::outcome::ServiceOutcome;
 use super::scaling::Scaling;
 use super::task::{Ended, Job, Task};
-use super::{HOUR, MINUTE, Nanos, ServiceSettings, nanos, seconds};
+use super::{MINUTE, Nanos, SECOND, ServiceSettings, nanos, seconds};
 
 /// CPU in use, from which a minute counts as saturated.
 const SATURATED: f64 = 0.95;
+
+/// How long a task that leaves is still there (deregistration delay and stop). Billed.
+const DRAIN: Nanos = 30 * SECOND;
 
 #[derive(Debug)]
 pub(super) struct Service {
@@ -21,12 +24,10 @@ pub(super) struct Service {
     /// Tasks that get no more requests, and when they end.
     leaving: Vec<(Task, Nanos)>,
     scaling: Scaling,
-    hour: ServiceHour,
-    total: ServiceHour,
+    outcome: ServiceOutcome,
+    minutes: u32,
     used_seconds: f64,
     served_seconds: f64,
-    all_used_seconds: f64,
-    all_served_seconds: f64,
     requests: u64,
     waited: u64,
     wait_seconds: f64,
@@ -40,12 +41,10 @@ impl Service {
             starting: VecDeque::new(),
             leaving: Vec::new(),
             scaling: Scaling::new(settings),
-            hour: ServiceHour::default(),
-            total: ServiceHour::default(),
+            outcome: ServiceOutcome::default(),
+            minutes: 0,
             used_seconds: 0.0,
             served_seconds: 0.0,
-            all_used_seconds: 0.0,
-            all_served_seconds: 0.0,
             requests: 0,
             waited: 0,
             wait_seconds: 0.0,
@@ -89,7 +88,7 @@ impl Service {
         self.used_seconds += used;
         self.served_seconds += served;
         let utilization = used / served;
-        self.hour.saturated_minutes += u32::from(utilization >= SATURATED);
+        self.outcome.saturated_minutes += u32::from(utilization >= SATURATED);
         self.scale(now, utilization);
     }
 
@@ -105,8 +104,10 @@ impl Service {
     fn bill(&mut self, now: Nanos) {
         let leaving: f64 = self.leaving.iter().map(|(_, end)| seconds((*end).min(now) - (now - MINUTE))).sum();
         let task_seconds = (self.serving.len() + self.starting.len()) as f64 * seconds(MINUTE) + leaving;
-        self.hour.tasks += task_seconds / seconds(HOUR);
-        self.hour.peak_tasks = self.hour.peak_tasks.max(self.serving.len() + self.starting.len() + self.leaving.len());
+        self.outcome.tasks += task_seconds / seconds(MINUTE);
+        self.minutes += 1;
+        let tasks = self.serving.len() + self.starting.len() + self.leaving.len();
+        self.outcome.peak_tasks = self.outcome.peak_tasks.max(tasks);
     }
 
     fn scale(&mut self, now: Nanos, utilization: f64) {
@@ -116,7 +117,7 @@ impl Service {
             let ready = now + nanos(self.settings.start_up_s);
             self.starting.extend((count..wanted).map(|_| ready));
         } else if wanted < count {
-            let end = now + nanos(self.settings.drain_s);
+            let end = now + DRAIN;
             for _ in wanted..count {
                 if self.starting.pop_back().is_none()
                     && let Some(task) = self.serving.pop()
@@ -127,32 +128,18 @@ impl Service {
         }
     }
 
-    /// The hour's figures; the next one begins.
-    pub(super) fn close_hour(&mut self) -> ServiceHour {
-        let mut hour = std::mem::take(&mut self.hour);
-        hour.utilization = self.used_seconds / self.served_seconds;
-        self.all_used_seconds += std::mem::take(&mut self.used_seconds);
-        self.all_served_seconds += std::mem::take(&mut self.served_seconds);
-        self.total.tasks += hour.tasks;
-        self.total.peak_tasks = self.total.peak_tasks.max(hour.peak_tasks);
-        self.total.saturated_minutes += hour.saturated_minutes;
-        hour
-    }
-
     #[expect(clippy::cast_precision_loss, reason = "shares and means")]
-    pub(super) fn outcome(self, hours: usize) -> ServiceOutcome {
+    pub(super) fn outcome(self) -> ServiceOutcome {
         let requests = (self.requests as f64).max(1.0);
         ServiceOutcome {
             name: self.settings.name,
-            total: ServiceHour {
-                tasks: self.total.tasks / hours as f64,
-                utilization: self.all_used_seconds / self.all_served_seconds,
-                ..self.total
-            },
             vcpu: self.settings.vcpu,
             memory_gb: self.settings.memory_gb,
+            tasks: self.outcome.tasks / f64::from(self.minutes),
+            utilization: self.used_seconds / self.served_seconds,
             waited_share: self.waited as f64 / requests,
             mean_wait_ms: self.wait_seconds * 1000.0 / requests,
+            ..self.outcome
         }
     }
 }

@@ -66,7 +66,6 @@ pub(super) struct Task {
     /// CPU nanoseconds that each request has got since the task was last empty.
     progress: f64,
     clock: f64,
-    /// CPU nanoseconds.
     used: f64,
 }
 

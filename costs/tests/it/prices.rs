@@ -40,7 +40,7 @@ fn an_imported_list_replaces_rows_whichever_its_format() {
         assert_eq!(price.tiers.len(), 2);
         assert_eq!((price.tiers[0].price, price.tiers[0].to), (dec!(0.00002), Some(dec!(1000))));
         assert_eq!((price.tiers[1].price, price.tiers[1].to), (dec!(0.00001), None));
-        let provenance = price.provenance(0).unwrap();
+        let provenance = &price.provenances[0];
         assert_eq!((&*provenance.date, &*provenance.source), ("2026-11-01", &*format!("AWS price list {name}")));
         let request = json!({"region": "eu-west-1", "usage": {"lambda": [{"requests_per_month": 0, "gb_seconds": 3000, "architecture": "arm64"}]}});
         assert_eq!(bill(&request, &book).unwrap().total_usd, dec!(0.04));

@@ -10,7 +10,7 @@ use crate::oracles::simfaas::{Effort, Function};
 
 fn lambda() -> LambdaSettings {
     let function = FunctionSettings { name: "shop".into(), memory_mb: 1769, init_ms: 100.0 };
-    LambdaSettings { functions: vec![function], ..LambdaSettings::default() }
+    LambdaSettings { functions: vec![function], idle_expiry_s: 600.0, placement_ms: 80.0 }
 }
 
 /// A task that has a place for so many requests; whoever finds none waits as long as it takes.
@@ -85,7 +85,7 @@ fn a_shared_cpu_does_not_care_for_the_spread() {
 fn utilization_is_the_offered_load() {
     for places in [1, 4, usize::MAX] {
         let outcome = run(100.0, 5, 5.0, Spread::Exponential, service(1, places), 1);
-        let used = outcome.fargate.services[0].total.utilization;
+        let used = outcome.fargate.services[0].utilization;
         assert!((used - 0.5).abs() < 0.01, "{places}: {used}");
     }
 }

@@ -63,7 +63,7 @@ impl Function {
             let draw: f64 = Exp1.sample(&mut random);
             nanos(draw * mean)
         };
-        let mut all = Environments::new(nanos(self.expiration_s), None);
+        let mut all = Environments::new(nanos(self.expiration_s));
         // The beginning without instances is no steady state.
         let begin = nanos(2.0 * self.expiration_s);
         let (mut now, mut counting) = (0, false);
@@ -87,7 +87,6 @@ impl Function {
                     cold += 1;
                     running_seconds += seconds(cold_time);
                 }
-                Start::Throttled => panic!("nothing limits {self:?}"),
             }
             assert!(all.busy() <= CONCURRENCY, "{self:?} needs more than {CONCURRENCY} instances");
         }
