@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use rust_decimal::{Decimal, dec};
 use serde::Serialize;
 
-use crate::deployment::{BillLine, Deployment, EstimateError, Inputs, Part, monthly_lines};
-use crate::sensitivity::{self, INPUTS, Input};
+use crate::deployment::{BillLine, Deployment, Inputs, Part, monthly_lines};
+use crate::sensitivity;
 
 /// Fewest orders a month that are looked at.
 const FEWEST: Decimal = dec!(10);
@@ -20,34 +20,22 @@ const CLOSE: Decimal = dec!(0.005);
 /// Lines that are named as deciding.
 const DECIDING: usize = 5;
 
-/// Lines that a comparison looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LineSet {
-    /// Tasks against functions, production only.
-    Compute,
-    /// Compute and the front door, production only.
-    ComputeAndFront,
-    /// Every line of production.
-    Production,
-    /// Every line of every environment.
-    Whole,
+words! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    LineSet {
+        /// Tasks against functions, production only.
+        Compute = "compute only, prod",
+        /// Compute and the front door, production only.
+        ComputeAndFront = "compute and front door, prod",
+        /// Every line of production.
+        Production = "whole bill, prod",
+        /// Every line of every environment.
+        Whole = "whole bill, all environments",
+    }
 }
 
 impl LineSet {
-    /// All of them, from the narrowest.
-    pub const ALL: [Self; 4] = [Self::Compute, Self::ComputeAndFront, Self::Production, Self::Whole];
-
-    /// The words in tables.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Compute => "compute only, prod",
-            Self::ComputeAndFront => "compute and front door, prod",
-            Self::Production => "whole bill, prod",
-            Self::Whole => "whole bill, all environments",
-        }
-    }
-
     fn has(self, environment: &str, part: Part) -> bool {
         match self {
             Self::Whole => true,
@@ -58,21 +46,14 @@ impl LineSet {
     }
 }
 
-/// A change of the cheaper side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Crossing {
-    /// Orders a month.
-    #[serde(with = "crate::number")]
     pub orders_per_month: Decimal,
-    /// Cheaper below.
     pub below: String,
-    /// Cheaper above.
     pub above: String,
     /// Where it is when one input is as low or as high as it may be: lowest; none when it is below every load looked at.
-    #[serde(with = "crate::number::option")]
     pub lowest: Option<Decimal>,
     /// The highest; none when an input can make it vanish.
-    #[serde(with = "crate::number::option")]
     pub highest: Option<Decimal>,
     /// The input that moves it most.
     pub moved_by: Option<&'static str>,
@@ -86,14 +67,11 @@ pub struct Difference {
     /// Service and name of the total.
     pub line: String,
     /// USD a month, first minus second.
-    #[serde(with = "crate::number")]
     pub amount: Decimal,
 }
 
-/// The comparison over one set of lines.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
-    /// Which lines.
     pub lines: LineSet,
     /// Changes of the cheaper side, by load.
     pub crossings: Vec<Crossing>,
@@ -101,33 +79,17 @@ pub struct Comparison {
     pub cheaper_at_first: String,
 }
 
-/// Compares two deployments at every load, in all sets of lines.
-///
-/// # Errors
-/// Those of an estimate.
-pub fn break_even(first: Deployment, second: Deployment, inputs: Inputs<'_>) -> Result<Vec<Comparison>, EstimateError> {
-    break_even_of(&LineSet::ALL, first, second, inputs)
-}
-
 /// Compares two deployments at every load, in some sets of lines.
-///
-/// # Errors
-/// Those of an estimate.
-pub fn break_even_of(
+pub fn break_even(
     sets: &[LineSet],
-    first: Deployment,
-    second: Deployment,
+    [first, second]: [Deployment; 2],
     inputs: Inputs<'_>,
-) -> Result<Vec<Comparison>, EstimateError> {
+) -> anyhow::Result<Vec<Comparison>> {
     sensitivity::check(inputs.profile)?;
     let pair = Pair { first, second };
     let central = pair.scan(inputs)?;
-    let factors = |input: &'static Input| input.band(inputs.profile, inputs.measured).map(|factor| (input, factor));
-    let moves: Vec<_> = INPUTS.iter().filter(|input| input.name != "orders").flat_map(factors).collect();
-    let varied = on_all_cores(&moves, |(input, factor)| {
-        let (profile, measured) = input.times(inputs.profile, inputs.measured, *factor);
-        let inputs = Inputs { profile: &profile, measured: &measured, book: inputs.book };
-        Ok((input.name, pair.changes(sets, inputs)?))
+    let varied = on_all_cores(&sensitivity::variations(inputs), |(input, profile, measured)| {
+        Ok((*input, pair.changes(sets, Inputs { profile, measured, ..inputs })?))
     })?;
     let mut comparisons = Vec::new();
     for lines in sets.iter().copied() {
@@ -159,21 +121,18 @@ pub fn break_even_of(
     Ok(comparisons)
 }
 
-/// Does the same to all of `things`, in their order, each core a part of them.
-///
-/// # Errors
-/// The first error of `work`.
-pub fn on_all_cores<T: Sync, R: Send, E: Send>(
+/// Does the same to all of `things`, in their order, each core a part of them; the first error ends it.
+pub fn on_all_cores<T: Sync, R: Send>(
     things: &[T],
-    work: impl Fn(&T) -> Result<R, E> + Sync,
-) -> Result<Vec<R>, E> {
+    work: impl Fn(&T) -> anyhow::Result<R> + Sync,
+) -> anyhow::Result<Vec<R>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let part = things.len().div_ceil(cores).max(1);
     let work = &work;
     std::thread::scope(|scope| {
         let parts: Vec<_> = things
             .chunks(part)
-            .map(|part| scope.spawn(move || part.iter().map(work).collect::<Result<Vec<R>, E>>()))
+            .map(|part| scope.spawn(move || part.iter().map(work).collect::<anyhow::Result<Vec<R>>>()))
             .collect();
         let mut all = Vec::with_capacity(things.len());
         for part in parts {
@@ -206,22 +165,22 @@ struct Pair {
 }
 
 impl Pair {
-    fn lines(&self, orders: Decimal, inputs: Inputs<'_>) -> Result<[Vec<(String, BillLine)>; 2], EstimateError> {
+    fn lines(&self, orders: Decimal, inputs: Inputs<'_>) -> anyhow::Result<[Vec<(String, BillLine)>; 2]> {
         let mut profile = inputs.profile.clone();
         profile.orders_per_month = orders;
         let inputs = Inputs { profile: &profile, ..inputs };
         Ok([monthly_lines(self.first, inputs)?, monthly_lines(self.second, inputs)?])
     }
 
-    fn difference(&self, orders: Decimal, inputs: Inputs<'_>) -> Result<Totals, EstimateError> {
+    fn difference(&self, orders: Decimal, inputs: Inputs<'_>) -> anyhow::Result<Totals> {
         let [first, second] = self.lines(orders, inputs)?;
         let total = |set: LineSet, lines: &[(String, BillLine)]| -> Decimal {
             lines.iter().filter(|(name, line)| set.has(name, line.part)).map(|(_, line)| line.line.amount).sum()
         };
-        Ok(LineSet::ALL.map(|set| (set, total(set, &first) - total(set, &second))).into())
+        Ok(LineSet::ALL.iter().map(|set| (*set, total(*set, &first) - total(*set, &second))).collect())
     }
 
-    fn scan(&self, inputs: Inputs<'_>) -> Result<Vec<(Decimal, Totals)>, EstimateError> {
+    fn scan(&self, inputs: Inputs<'_>) -> anyhow::Result<Vec<(Decimal, Totals)>> {
         let mut orders = FEWEST;
         let mut scan = Vec::new();
         for _ in 0..STEPS {
@@ -231,17 +190,12 @@ impl Pair {
         Ok(scan)
     }
 
-    fn changes(&self, sets: &[LineSet], inputs: Inputs<'_>) -> Result<BTreeMap<LineSet, Vec<Change>>, EstimateError> {
+    fn changes(&self, sets: &[LineSet], inputs: Inputs<'_>) -> anyhow::Result<BTreeMap<LineSet, Vec<Change>>> {
         let scan = self.scan(inputs)?;
         sets.iter().copied().map(|set| Ok((set, self.changes_of(set, &scan, inputs)?))).collect()
     }
 
-    fn changes_of(
-        &self,
-        set: LineSet,
-        scan: &[(Decimal, Totals)],
-        inputs: Inputs<'_>,
-    ) -> Result<Vec<Change>, EstimateError> {
+    fn changes_of(&self, set: LineSet, scan: &[(Decimal, Totals)], inputs: Inputs<'_>) -> anyhow::Result<Vec<Change>> {
         let mut changes = Vec::new();
         for pair in scan.windows(2) {
             let [(below, at_below), (above, at_above)] = pair else { continue };
@@ -260,7 +214,7 @@ impl Pair {
         [mut below, mut above]: [Decimal; 2],
         first_cheaper_below: bool,
         inputs: Inputs<'_>,
-    ) -> Result<Decimal, EstimateError> {
+    ) -> anyhow::Result<Decimal> {
         while above - below > (above * CLOSE).max(Decimal::ONE) {
             let middle = ((below + above) / Decimal::TWO).round();
             if (self.difference(middle, inputs)?[&set] <= Decimal::ZERO) == first_cheaper_below {
@@ -272,7 +226,7 @@ impl Pair {
         Ok(above)
     }
 
-    fn deciding(&self, set: LineSet, orders: Decimal, inputs: Inputs<'_>) -> Result<Vec<Difference>, EstimateError> {
+    fn deciding(&self, set: LineSet, orders: Decimal, inputs: Inputs<'_>) -> anyhow::Result<Vec<Difference>> {
         let mut amounts: BTreeMap<String, Decimal> = BTreeMap::new();
         let sides = self.lines(orders, inputs)?.into_iter().zip([Decimal::ONE, -Decimal::ONE]);
         for (lines, sign) in sides {

@@ -3,18 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{anyhow, bail, ensure};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::line::{Line, total};
-use crate::price_book::{GivenPrice, PriceBook, PriceError, Prices};
-use crate::services::{Context, MONTH_HOURS, Quantity, Service, ServiceError, Statement, closest};
-use crate::services::{
-    alb, api_gateway, aurora, cloudfront, cloudwatch, data_transfer, datadog, dynamodb, fargate, lambda, network, rds,
-    small,
-};
+use crate::price_book::{GivenPrice, PriceBook, Prices};
+use crate::services::{Context, MONTH_HOURS, Quantity, Service, Statement, closest};
+use crate::services::{alb, api_gateway, cloudfront, dynamodb, fargate, lambda, network, rds, small};
 
 /// Declares the services of a request, each as a list of parts.
 macro_rules! usage {
@@ -39,7 +36,7 @@ macro_rules! usage {
 
 usage! {
     lambda: lambda::Lambda,
-    lambda_features: lambda::LambdaFeatures,
+    lambda_features: small::LambdaFeatures,
     fargate: fargate::Fargate,
     alb: alb::Alb,
     http_api: api_gateway::HttpApi,
@@ -48,15 +45,15 @@ usage! {
     dynamodb: dynamodb::Dynamodb,
     rds: rds::Rds,
     rds_proxy: rds::RdsProxy,
-    aurora: aurora::Aurora,
+    aurora: rds::Aurora,
     nat: network::Nat,
     interface_endpoints: network::InterfaceEndpoints,
     public_ipv4: network::PublicIpv4,
-    data_transfer: data_transfer::DataTransfer,
+    data_transfer: network::DataTransfer,
     cloudfront: cloudfront::Cloudfront,
-    cloudwatch: cloudwatch::Cloudwatch,
-    xray: cloudwatch::Xray,
-    datadog: datadog::Datadog,
+    cloudwatch: small::Cloudwatch,
+    xray: small::Xray,
+    datadog: small::Datadog,
     s3: small::S3,
     route53: small::Route53,
     acm: small::Acm,
@@ -99,10 +96,9 @@ pub struct Evaluation {
     /// Region of the prices.
     pub region: String,
     /// Sum of all lines, USD before tax.
-    #[serde(with = "crate::number")]
     pub total_usd: Decimal,
     /// The same with tax, where the request has a rate.
-    #[serde(with = "crate::number::option", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total_with_tax_usd: Option<Decimal>,
     /// The bill of each part.
     pub parts: Vec<Part>,
@@ -114,10 +110,8 @@ pub struct Part {
     /// As the request names it.
     pub service: &'static str,
     /// USD before tax.
-    #[serde(with = "crate::number")]
     pub total_usd: Decimal,
     /// Quantities that lead to those of the lines.
-    #[serde(serialize_with = "numbers")]
     pub figures: BTreeMap<&'static str, Decimal>,
     /// One line per price and tier.
     pub lines: Vec<Line>,
@@ -125,61 +119,36 @@ pub struct Part {
     pub notes: Vec<String>,
 }
 
-fn numbers<S: serde::Serializer>(figures: &BTreeMap<&'static str, Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Number<'a>(#[serde(with = "crate::number")] &'a Decimal);
-    serializer.collect_map(figures.iter().map(|(name, number)| (name, Number(number))))
-}
-
-/// Why there is no bill.
-#[derive(Debug, Error)]
-pub enum EvaluateError {
-    /// Not JSON, or not a request.
-    #[error("{0}")]
-    Request(String),
-    /// A service cannot bill it.
-    #[error(transparent)]
-    Service(#[from] ServiceError),
-    /// A price is missing or wrong.
-    #[error(transparent)]
-    Price(#[from] PriceError),
-}
-
 impl Request {
     /// Reads JSON.
     ///
     /// # Errors
     /// What is wrong and where, and for an unknown name what may have been meant.
-    pub fn read(text: &str) -> Result<Self, EvaluateError> {
-        serde_json::from_str(text).map_err(|error| EvaluateError::Request(with_guess(error.to_string())))
+    pub fn read(text: &str) -> anyhow::Result<Self> {
+        serde_json::from_str(text).map_err(|error| anyhow!(with_guess(error.to_string())))
     }
 
     /// The bill.
     ///
     /// # Errors
     /// When usage is missing or does not fit together, a price is missing, or a given price is not needed.
-    pub fn evaluate(&self, book: &PriceBook) -> Result<Evaluation, EvaluateError> {
+    pub fn evaluate(&self, book: &PriceBook) -> anyhow::Result<Evaluation> {
         let prices = self.prices.iter().map(|(name, given)| Ok((name.clone(), given.price(name)?)));
-        let given = prices.collect::<Result<BTreeMap<_, _>, PriceError>>()?;
+        let given = prices.collect::<anyhow::Result<BTreeMap<_, _>>>()?;
         let prices = Prices::of(book, &self.region).with_given(&given).with_fallback(self.fallback_region.as_deref());
         let month_hours = self.month_hours.map_or(MONTH_HOURS, |hours| hours.value);
         let context = Context { free_tier: self.free_tier, month_hours, ..Context::new(prices) };
         let mut parts = Vec::new();
         for (service, usage) in self.usage.parts() {
             let Statement { lines, figures, notes, .. } = Statement::of(usage, &context)?;
-            if lines.is_empty() {
-                return Err(EvaluateError::Request(format!("{service}: no usage is given")));
-            }
+            ensure!(!lines.is_empty(), "{service}: no usage is given");
             parts.push(Part { service, total_usd: total(&lines), figures, lines, notes });
         }
-        if parts.is_empty() {
-            return Err(EvaluateError::Request("no usage is given".to_owned()));
-        }
+        ensure!(!parts.is_empty(), "no usage is given");
         let used = context.account.prices();
         if let Some(name) = given.keys().find(|name| !used.contains(name)) {
             let used: Vec<&str> = used.iter().map(String::as_str).collect();
-            let hint = closest(name, &used);
-            return Err(EvaluateError::Request(format!("nothing in the request uses the price {name:?}{hint}")));
+            bail!("nothing in the request uses the price {name:?}{}", closest(name, &used));
         }
         let total_usd = parts.iter().map(|part| part.total_usd).sum();
         let with_tax = |rate: Quantity| Quantity::declared(total_usd).times(rate.map(|rate| rate + Decimal::ONE));

@@ -3,8 +3,11 @@
 //!
 //! Money is decimal from the price file to the total; a float appears only where JSON numbers are read and written.
 
-pub mod break_even;
-pub mod cli;
+#[macro_use]
+mod words;
+
+mod break_even;
+mod cli;
 pub mod deployment;
 pub mod evaluate;
 pub mod line;
@@ -15,9 +18,11 @@ pub mod number;
 pub mod price_book;
 pub mod profile;
 pub mod report;
-pub mod sensitivity;
-pub mod services;
+mod sensitivity;
+mod services;
 pub mod simulation;
 pub mod summary;
 pub mod terraform;
 pub mod tiers;
+
+pub use cli::{Cli, run};

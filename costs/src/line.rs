@@ -5,30 +5,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::price_book::Provenance;
 
-/// How a quantity is known. The order is that of trust, so the `max` of several is what a product of them is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Known {
-    /// Taken from the running code by `costs measure`.
-    Measured,
-    /// Said by whoever asks: a profile, an option.
-    #[default]
-    Declared,
-    /// Computed from declared and measured quantities.
-    Derived,
-    /// A guess that stands until somebody measures or declares it.
-    Assumed,
-}
-
-impl Known {
-    /// The word in tables.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Measured => "measured",
-            Self::Declared => "declared",
-            Self::Derived => "derived",
-            Self::Assumed => "assumed",
-        }
+words! {
+    /// How a quantity is known. The order is that of trust, so the `max` of several is what a product of them is.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    Known {
+        /// Taken from the running code by `costs measure`.
+        Measured = "measured",
+        /// Said by whoever asks: a profile, an option.
+        #[default]
+        Declared = "declared",
+        /// Computed from declared and measured quantities.
+        Derived = "derived",
+        /// A guess that stands until somebody measures or declares it.
+        Assumed = "assumed",
     }
 }
 
@@ -42,15 +32,12 @@ pub struct Line {
     /// What the reader of a bill sees: `Duration arm64, first 7,500,000,000 GB-second`.
     pub name: String,
     /// In `unit`, not rounded.
-    #[serde(with = "crate::number")]
     pub quantity: Decimal,
     /// The unit that is billed: `GB-second`, `request`, `hour`.
     pub unit: String,
     /// USD per unit.
-    #[serde(with = "crate::number")]
     pub unit_price: Decimal,
     /// USD, not rounded.
-    #[serde(with = "crate::number")]
     pub amount: Decimal,
     /// Where the unit price is from.
     pub price: Provenance,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow, bail};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -14,14 +14,14 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::deployment::{Deployment, Inputs, Path};
 use crate::measured::Measured;
 use crate::number;
 use crate::price_book::PriceBook;
 use crate::profile::Profile;
-use crate::report::{Report, build, content, page};
+use crate::report::{Report, bills, content, page, report};
 use crate::terraform::{LogDestination, Stack};
 
 /// Memory sizes that the page offers, MB.
@@ -35,7 +35,7 @@ const DEPLOYED: &str = "as deployed";
 /// Endpoints without which tasks do not start in a network that has no NAT gateway (`terraform/stack/variables.tf`).
 const ENDPOINTS: [&str; 5] = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"];
 /// Most orders a month that the page computes: what is simulated must end soon.
-const MOST_ORDERS: u64 = 10_000_000;
+const MOST_ORDERS: u32 = 10_000_000;
 
 /// What the page starts from.
 #[derive(Debug)]
@@ -52,10 +52,16 @@ pub struct Base {
     pub seed: u64,
 }
 
+impl Base {
+    pub(crate) fn inputs<'a>(&'a self, profile: &'a Profile) -> Inputs<'a> {
+        Inputs { profile, measured: &self.measured, book: &self.book }
+    }
+}
+
 /// The inputs that can be moved, as a form sends them; what is missing stays as it is.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Moved {
+struct Moved {
     orders: Option<String>,
     region: Option<String>,
     memory_mb: Option<String>,
@@ -88,66 +94,45 @@ struct Form {
     lambda: Vec<Choice>,
 }
 
-#[derive(Serialize)]
-struct Answer {
-    html: String,
-    title: String,
-    said: String,
-}
-
 /// Serves until the process ends.
-///
-/// # Errors
-/// When the port is taken.
-pub async fn serve(base: Base, port: u16) -> anyhow::Result<()> {
+pub(crate) async fn serve(base: Base, port: u16) -> anyhow::Result<()> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let listener = tokio::net::TcpListener::bind(address).await.with_context(|| address.to_string())?;
     println!("http://{}", listener.local_addr()?);
     Ok(axum::serve(listener, router(base)).await?)
 }
 
-/// The page and what computes it.
+/// The page and what computes it: the bills, which take little time, and the whole report.
 pub fn router(base: Base) -> Router {
+    let whole = |State(base): State<Arc<Base>>, Query(moved): Query<Moved>| async move {
+        let computed = compute(base, moved, report, |report, form, _| Ok(page(report, Some(form))?)).await;
+        computed.map_or_else(
+            |problem| (StatusCode::UNPROCESSABLE_ENTITY, problem).into_response(),
+            |html| Html(html).into_response(),
+        )
+    };
+    let bills_first = |State(base): State<Arc<Base>>, Json(moved): Json<Moved>| {
+        answer(base, moved, bills, |begin| {
+            format!("Bills in {} ms; break-even and charts follow.", begin.elapsed().as_millis())
+        })
+    };
+    let all = |State(base): State<Arc<Base>>, Json(moved): Json<Moved>| {
+        answer(base, moved, report, |begin| format!("Computed in {:.1} s.", begin.elapsed().as_secs_f64()))
+    };
     Router::new()
         .route("/", get(whole))
-        .route("/api/bills", post(bills))
-        .route("/api/report", post(moved))
+        .route("/api/bills", post(bills_first))
+        .route("/api/report", post(all))
         .with_state(Arc::new(base))
 }
 
-/// What a few bills are enough for, while the rest is being computed.
-async fn bills(State(base): State<Arc<Base>>, Json(moved): Json<Moved>) -> Response {
-    let begin = Instant::now();
-    let answer = compute(base, moved, build::bills, move |report, _| {
-        let said = format!("Bills in {} ms; break-even and charts follow.", begin.elapsed().as_millis());
-        Ok(Answer { html: content(report)?, title: title(report), said })
-    });
-    respond(answer.await)
-}
-
-async fn whole(State(base): State<Arc<Base>>, Query(moved): Query<Moved>) -> Response {
-    let computed = compute(base, moved, build::report, |report, form| Ok(page(report, Some(form))?)).await;
-    computed.map_or_else(
-        |problem| (StatusCode::UNPROCESSABLE_ENTITY, problem).into_response(),
-        |html| Html(html).into_response(),
-    )
-}
-
-async fn moved(State(base): State<Arc<Base>>, Json(moved): Json<Moved>) -> Response {
-    let begin = Instant::now();
-    let answer = compute(base, moved, build::report, move |report, _| {
-        let said = format!("Computed in {:.1} s.", begin.elapsed().as_secs_f64());
-        Ok(Answer { html: content(report)?, title: title(report), said })
-    });
-    respond(answer.await)
-}
-
-fn title(report: &Report) -> String {
-    format!("{} · costs of shopease", report.subject)
-}
-
-fn respond(answer: Result<Answer, String>) -> Response {
-    match answer {
+/// Results for the script of the page, or a problem.
+async fn answer(base: Arc<Base>, moved: Moved, build: Build, said: fn(Instant) -> String) -> Response {
+    let render = move |report: &Report, _: &str, begin| {
+        let title = format!("{} · costs of shopease", report.subject);
+        Ok(serde_json::json!({"html": content(report)?, "title": title, "said": said(begin)}))
+    };
+    match compute(base, moved, build, render).await {
         Ok(answer) => Json(answer).into_response(),
         Err(detail) => {
             let problem =
@@ -166,13 +151,13 @@ async fn compute<T: Send + 'static>(
     base: Arc<Base>,
     moved: Moved,
     build: Build,
-    render: impl FnOnce(&Report, &str) -> anyhow::Result<T> + Send + 'static,
+    render: impl FnOnce(&Report, &str, Instant) -> anyhow::Result<T> + Send + 'static,
 ) -> Result<T, String> {
+    let begin = Instant::now();
     let work = move || -> anyhow::Result<T> {
-        let (profile, pair) = moved.apply(&base).map_err(anyhow::Error::msg)?;
-        let inputs = Inputs { profile: &profile, measured: &base.measured, book: &base.book };
-        let report = build(pair, inputs, base.seed)?;
-        render(&report, &form(&base, &moved, &profile, pair).render()?)
+        let (profile, pair) = moved.apply(&base)?;
+        let report = build(pair, base.inputs(&profile), base.seed)?;
+        render(&report, &form(&base, &moved, &profile, pair).render()?, begin)
     };
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| error.to_string())?.map_err(|error| format!("{error:#}"))
@@ -180,43 +165,39 @@ async fn compute<T: Send + 'static>(
 
 impl Moved {
     /// The profile and the pair that come of it.
-    fn apply(&self, base: &Base) -> Result<(Profile, [Deployment; 2]), String> {
+    fn apply(&self, base: &Base) -> anyhow::Result<(Profile, [Deployment; 2])> {
         let mut profile = base.profile.clone();
         if let Some(orders) = &self.orders {
-            profile.orders_per_month = read(orders, "orders", Decimal::from(MOST_ORDERS))?;
+            profile.orders_per_month = read(orders, "orders", MOST_ORDERS)?;
         }
         if let Some(region) = &self.region {
             profile.region.clone_from(region);
         }
-        let chosen = |choice: &Option<String>| choice.clone().filter(|choice| choice != DEPLOYED);
-        if let Some(memory) = chosen(&self.memory_mb) {
-            let memory = read(&memory, "memory_mb", Decimal::from(10_240))?;
-            for environment in &mut profile.environments {
-                environment.stack.modules.function_memory_mb.values_mut().for_each(|size| size.0 = memory);
-            }
-        }
         if let Some(tasks) = &self.minimum_tasks {
-            let tasks = read(tasks, "minimum_tasks", Decimal::from(100))?;
+            let tasks = read(tasks, "minimum_tasks", 100)?;
             let production = profile.environments.iter_mut().filter(|environment| environment.name == "prod");
             production.for_each(|environment| environment.each_least(|least| *least = tasks));
         }
         if let Some(name) = self.environments.as_deref().filter(|name| *name != ALL) {
             profile.environments.retain(|environment| environment.name == name);
         }
+        let chosen = |choice: &Option<String>| choice.clone().filter(|choice| choice != DEPLOYED);
         for environment in &mut profile.environments {
+            if let Some(memory) = chosen(&self.memory_mb) {
+                let memory = read(&memory, "memory_mb", 10_240)?;
+                environment.stack.modules.function_memory_mb.values_mut().for_each(|size| *size = memory);
+            }
             if let Some(egress) = chosen(&self.egress) {
                 move_egress(&mut environment.stack, &egress)?;
             }
             if let Some(logs) = chosen(&self.logs) {
-                environment.stack.log_destination = choice::<LogDestination>(&logs, "logs")?;
+                let destination = serde_json::from_value::<LogDestination>(logs.into()).context("logs")?;
+                environment.stack.log_destination = destination;
             }
         }
-        let of = |name: &Option<String>, given: Deployment| match name {
-            None => Ok(given),
-            Some(name) => match name.parse::<Deployment>()? {
-                deployment if deployment.path == given.path => Ok(deployment),
-                deployment => Err(format!("{} is on the other path", deployment.name())),
-            },
+        let of = |name: &Option<String>, given: Deployment| {
+            let named = name.as_ref().map(|name| Deployment::on(given.path, name));
+            named.unwrap_or(Ok(given)).map_err(|problem| anyhow!(problem))
         };
         let pair = [of(&self.fargate, base.pair[0])?, of(&self.lambda, base.pair[1])?];
         profile.check()?;
@@ -224,7 +205,7 @@ impl Moved {
     }
 }
 
-fn move_egress(stack: &mut Stack, egress: &str) -> Result<(), String> {
+fn move_egress(stack: &mut Stack, egress: &str) -> anyhow::Result<()> {
     stack.egress.interface_endpoints.clear();
     match egress {
         "one NAT gateway" => stack.egress.nat_gateways = Decimal::ONE,
@@ -233,32 +214,24 @@ fn move_egress(stack: &mut Stack, egress: &str) -> Result<(), String> {
             stack.egress.nat_gateways = Decimal::ZERO;
             stack.egress.interface_endpoints = ENDPOINTS.map(str::to_owned).to_vec();
         }
-        _ => return Err(format!("egress: {egress:?} is not one of {}", EGRESS[1..].join(", "))),
+        _ => bail!("egress: {egress:?} is not one of {}", EGRESS[1..].join(", ")),
     }
     Ok(())
 }
 
-fn read(text: &str, name: &str, most: Decimal) -> Result<Decimal, String> {
-    let value = number::parse(text).filter(|value| *value > Decimal::ZERO && *value <= most);
-    value.ok_or_else(|| format!("{name}: {text:?} is no number above 0 and up to {most}"))
+fn read(text: &str, name: &str, most: u32) -> anyhow::Result<Decimal> {
+    let value = number::parse(text).filter(|value| *value > Decimal::ZERO && *value <= most.into());
+    value.with_context(|| format!("{name}: {text:?} is no number above 0 and up to {most}"))
 }
 
-fn choice<T: for<'a> Deserialize<'a>>(text: &str, name: &str) -> Result<T, String> {
-    serde_json::from_value(text.into()).map_err(|error| format!("{name}: {error}"))
-}
-
-fn form(base: &Base, moved: &Moved, profile: &Profile, pair: [Deployment; 2]) -> Form {
+fn form(base: &Base, moved: &Moved, profile: &Profile, [fargate, lambda]: [Deployment; 2]) -> Form {
     let choices = |values: &[&str], chosen: &str| -> Vec<Choice> {
         values.iter().map(|value| Choice { chosen: *value == chosen, value: (*value).to_owned() }).collect()
     };
-    let deployments = |path: Path| {
-        Deployment::all().into_iter().filter(|one| one.path == path).map(|one| one.name()).collect::<Vec<_>>()
+    let side = |path: Path, chosen: Deployment| -> Vec<Choice> {
+        let all = Deployment::all().into_iter().filter(|one| one.path == path);
+        all.map(|one| Choice { chosen: one == chosen, value: one.name() }).collect()
     };
-    let side = |path: Path, chosen: Deployment| {
-        let names = deployments(path);
-        choices(&names.iter().map(String::as_str).collect::<Vec<_>>(), &chosen.name())
-    };
-    let [fargate, lambda] = pair;
     let of = |given: &Option<String>| given.clone().unwrap_or_else(|| DEPLOYED.to_owned());
     let environments: Vec<&str> =
         [ALL].into_iter().chain(base.profile.environments.iter().map(|environment| &*environment.name)).collect();

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use anyhow::{Context as _, bail, ensure};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::deployment::{Path, Store};
 use crate::line::Known;
 use crate::number;
+use crate::profile::check_numbers;
 
 #[expect(clippy::expect_used, reason = "tests read the file that is compiled in")]
 static BUILT_IN: LazyLock<Measured> =
@@ -37,13 +38,13 @@ pub struct Measured {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_aws: Option<OnAws>,
     /// INIT of a function, ms.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub lambda_init_ms: Decimal,
     /// From the order to start a task until it serves, s.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub task_start_s: Decimal,
     /// Image of a task, GB.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub image_gb: Decimal,
     /// One entry for each route, path and store that differ.
     pub routes: Vec<Route>,
@@ -56,14 +57,14 @@ pub struct Measured {
 #[serde(deny_unknown_fields)]
 pub struct OnAws {
     /// CPU time on a vCPU of AWS over that on the machine.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub vcpu_ratio: Decimal,
     /// One request to `DynamoDB`, ms beyond what the engine on the machine took. AWS promises single-digit milliseconds.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub dynamodb_ms: Decimal,
     /// One statement to RDS, ms beyond what a server on the machine took: a round trip between availability zones, of which
     /// 0.3 to 1.5 ms are published.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub postgresql_ms: Decimal,
 }
 
@@ -82,34 +83,34 @@ pub struct Route {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Store>,
     /// CPU time, ms of one vCPU.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub cpu_ms: Decimal,
     /// Time of the handler, ms, store included, as it was where it was measured.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub wall_ms: Decimal,
     /// Peak resident memory of the process, MB.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub memory_mb: Decimal,
     /// Bytes of the request.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub request_bytes: Decimal,
     /// Bytes of the response.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub response_bytes: Decimal,
     /// Requests to `DynamoDB`.
-    #[serde(with = "number", default)]
+    #[serde(serialize_with = "number::shortest", default)]
     pub store_requests: Decimal,
     /// Consumed read units of `DynamoDB`.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub read_units: Decimal,
     /// Consumed write units of `DynamoDB`.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub write_units: Decimal,
     /// Statements on `PostgreSQL`.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub sql_statements: Decimal,
     /// Bytes that the process logs.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub log_bytes: Decimal,
 }
 
@@ -120,19 +121,8 @@ pub struct Step {
     /// Method and pattern.
     pub route: String,
     /// Requests in one journey, on average.
-    #[serde(with = "number")]
+    #[serde(serialize_with = "number::shortest")]
     pub count: Decimal,
-}
-
-/// Why a measured profile cannot be used.
-#[derive(Debug, Error)]
-pub enum MeasuredError {
-    /// Not this format.
-    #[error("the measured profile cannot be read")]
-    Json(#[from] serde_json::Error),
-    /// It contradicts itself.
-    #[error("the measured profile: {0}")]
-    Broken(String),
 }
 
 impl Measured {
@@ -144,31 +134,17 @@ impl Measured {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`MeasuredError`] for what is no such file, negative numbers, and journeys over routes that nobody measured.
-    pub fn read(text: &str) -> Result<Self, MeasuredError> {
-        let measured: Self = serde_json::from_str(text)?;
-        let broken = |problem: String| Err(MeasuredError::Broken(problem));
-        if measured.schema != 1 {
-            return broken(format!("schema {} is not known, only 1", measured.schema));
-        }
-        for route in &measured.routes {
-            let numbers = [route.cpu_ms, route.wall_ms, route.memory_mb, route.request_bytes, route.response_bytes];
-            let more =
-                [route.store_requests, route.read_units, route.write_units, route.sql_statements, route.log_bytes];
-            if numbers.iter().chain(&more).any(|number| *number < Decimal::ZERO) {
-                return broken(format!("{} has a negative number", route.route));
-            }
-        }
-        if let Some(OnAws { vcpu_ratio, dynamodb_ms, postgresql_ms }) = measured.on_aws
-            && (vcpu_ratio <= Decimal::ZERO || dynamodb_ms < Decimal::ZERO || postgresql_ms < Decimal::ZERO)
-        {
-            return broken("on_aws needs a vcpu_ratio above zero, and no negative number".to_owned());
-        }
+    /// For what is no such file, negative numbers, and journeys over routes that nobody measured.
+    pub fn read(text: &str) -> anyhow::Result<Self> {
+        let measured: Self = serde_json::from_str(text).context("the measured profile cannot be read")?;
+        ensure!(measured.schema == 1, "the measured profile: schema {} is not known, only 1", measured.schema);
+        check_numbers("", &serde_json::to_value(&measured)?)?;
+        let ratio = measured.on_aws.map_or(Decimal::ONE, |aws| aws.vcpu_ratio);
+        ensure!(!ratio.is_zero(), "the measured profile: on_aws needs a vcpu_ratio above zero");
         for (journey, steps) in &measured.journeys {
-            for step in steps {
-                if !measured.routes.iter().any(|route| route.route == step.route) {
-                    return broken(format!("journey {journey:?} goes over {:?}, which is no route", step.route));
-                }
+            let unknown = |step: &&Step| !measured.routes.iter().any(|route| route.route == step.route);
+            if let Some(step) = steps.iter().find(unknown) {
+                bail!("the measured profile: journey {journey:?} goes over {:?}, which is no route", step.route);
             }
         }
         Ok(measured)
@@ -215,7 +191,7 @@ impl Measured {
     ///
     /// # Errors
     /// When a number cannot be written.
-    pub fn to_text(&self) -> Result<String, MeasuredError> {
+    pub fn to_text(&self) -> anyhow::Result<String> {
         let routes: Vec<_> = self.routes.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
         let rest = serde_json::to_string_pretty(&Self { routes: Vec::new(), ..self.clone() })?;
         let routes = format!("\"routes\": [\n    {}\n  ]", routes.join(",\n    "));

@@ -1,10 +1,11 @@
 //! Which inputs move a bill: each is set to its low and its high, the others stay. Assumed inputs have a wide band, measured
 //! and declared ones a narrow one; a profile may say better.
 
+use anyhow::{bail, ensure};
 use rust_decimal::{Decimal, dec};
 use serde::Serialize;
 
-use crate::deployment::{Deployment, EstimateError, Inputs, monthly_total};
+use crate::deployment::{Deployment, Inputs, monthly_total};
 use crate::line::Known;
 use crate::measured::{Measured, Route};
 use crate::profile::Profile;
@@ -17,13 +18,11 @@ const NARROW: [Decimal; 2] = [dec!(0.8), dec!(1.25)];
 /// Sets an input to a multiple of itself.
 type Apply = fn(&mut Profile, &mut Measured, Decimal);
 
-/// An input of an estimate.
 #[derive(Debug)]
-pub struct Input {
+struct Input {
     /// Name in profiles and tables.
-    pub name: &'static str,
-    /// One sentence.
-    pub about: &'static str,
+    name: &'static str,
+    about: &'static str,
     from: From,
     apply: Apply,
 }
@@ -42,141 +41,62 @@ enum From {
     Nobody,
 }
 
-/// Every input that is varied.
-pub const INPUTS: &[Input] = &[
-    Input { name: "orders", about: "orders a month", from: From::Profile, apply: |p, _, f| p.orders_per_month *= f },
-    Input {
-        name: "journeys",
-        about: "journeys for one order",
-        from: From::Profile,
-        apply: |p, _, f| p.journeys_per_order.values_mut().for_each(|count| count.0 *= f),
-    },
-    Input {
-        name: "cpu_ms",
-        about: "CPU time of a request",
-        from: From::Times,
-        apply: |_, m, f| each(m, |r| r.cpu_ms *= f),
-    },
-    Input {
-        name: "wall_ms",
-        about: "time of a request",
-        from: From::Times,
-        apply: |_, m, f| each(m, |r| r.wall_ms *= f),
-    },
-    Input {
-        name: "response_bytes",
-        about: "size of a response",
-        from: From::Counts,
-        apply: |_, m, f| each(m, |r| r.response_bytes *= f),
-    },
-    Input {
-        name: "log_bytes",
-        about: "log of a request",
-        from: From::Counts,
-        apply: |_, m, f| each(m, |r| r.log_bytes *= f),
-    },
-    Input {
-        name: "dynamodb_units",
-        about: "read and write units of a request",
-        from: From::Counts,
-        apply: |_, m, f| {
-            each(m, |route| {
-                route.read_units *= f;
-                route.write_units *= f;
-            });
-        },
-    },
-    Input {
-        name: "sql_statements",
-        about: "statements of a request",
-        from: From::Counts,
-        apply: |_, m, f| each(m, |r| r.sql_statements *= f),
-    },
-    Input {
-        name: "vcpu_ratio",
-        about: "CPU time on a vCPU of AWS over that where it was measured",
-        from: From::OnAws,
-        apply: |_, m, f| m.on_aws.iter_mut().for_each(|aws| aws.vcpu_ratio *= f),
-    },
-    Input {
-        name: "store_ms",
-        about: "way to the store, for each request to it",
-        from: From::OnAws,
-        apply: |_, m, f| {
-            m.on_aws.iter_mut().for_each(|aws| {
-                aws.dynamodb_ms *= f;
-                aws.postgresql_ms *= f;
-            });
-        },
-    },
-    Input {
-        name: "lambda_init_ms",
-        about: "INIT of a function",
-        from: From::OnAws,
-        apply: |_, m, f| m.lambda_init_ms *= f,
-    },
-    Input {
-        name: "idle_environment_s",
-        about: "how long Lambda keeps an idle environment",
-        from: From::Nobody,
-        apply: |p, _, f| p.options.idle_environment_s *= f,
-    },
-    Input {
-        name: "function_memory_mb",
-        about: "memory size of a function",
-        from: From::Profile,
-        apply: |p, _, f| {
-            for environment in &mut p.environments {
-                environment.stack.modules.function_memory_mb.values_mut().for_each(|memory| memory.0 *= f);
-            }
-        },
-    },
-    Input {
-        name: "target_utilization",
-        about: "CPU use that target tracking holds",
-        from: From::Profile,
-        apply: |p, _, f| {
-            for environment in &mut p.environments {
-                let percent = &mut environment.stack.modules.cpu_percent;
-                *percent = (*percent * f).min(Decimal::ONE_HUNDRED);
-            }
-        },
-    },
-    Input {
-        name: "burst",
-        about: "busiest minute over its hour",
-        from: From::Profile,
-        apply: |p, _, f| p.options.burst *= f,
-    },
-    Input {
-        name: "minimum_tasks",
-        about: "minimum tasks of a service, whole",
-        from: From::Profile,
-        apply: |p, _, f| {
-            for environment in &mut p.environments {
-                environment.scale_least(f);
-            }
-        },
-    },
-    Input {
-        name: "requests_per_connection",
-        about: "requests on one connection",
-        from: From::Profile,
-        apply: |p, _, f| p.options.requests_per_connection *= f,
-    },
-    Input {
-        name: "deploys_per_month",
-        about: "deployments",
-        from: From::Profile,
-        apply: |p, _, f| p.options.deploys_per_month *= f,
-    },
-    Input { name: "data_gb", about: "data in the store", from: From::Profile, apply: |p, _, f| p.data_gb *= f },
-    Input {
-        name: "images_per_journey",
-        about: "images that a browser loads",
-        from: From::Profile,
-        apply: |p, _, f| p.images_per_journey *= f,
-    },
+const fn input(name: &'static str, about: &'static str, from: From, apply: Apply) -> Input {
+    Input { name, about, from, apply }
+}
+
+const INPUTS: &[Input] = &[
+    input("orders", "orders a month", From::Profile, |p, _, f| p.orders_per_month *= f),
+    input("journeys", "journeys for one order", From::Profile, |p, _, f| {
+        p.journeys_per_order.values_mut().for_each(|count| *count *= f);
+    }),
+    input("cpu_ms", "CPU time of a request", From::Times, |_, m, f| each(m, |r| r.cpu_ms *= f)),
+    input("wall_ms", "time of a request", From::Times, |_, m, f| each(m, |r| r.wall_ms *= f)),
+    input("response_bytes", "size of a response", From::Counts, |_, m, f| each(m, |r| r.response_bytes *= f)),
+    input("log_bytes", "log of a request", From::Counts, |_, m, f| each(m, |r| r.log_bytes *= f)),
+    input("dynamodb_units", "read and write units of a request", From::Counts, |_, m, f| {
+        each(m, |route| {
+            route.read_units *= f;
+            route.write_units *= f;
+        });
+    }),
+    input("sql_statements", "statements of a request", From::Counts, |_, m, f| each(m, |r| r.sql_statements *= f)),
+    input("vcpu_ratio", "CPU time on a vCPU of AWS over that where it was measured", From::OnAws, |_, m, f| {
+        m.on_aws.iter_mut().for_each(|aws| aws.vcpu_ratio *= f);
+    }),
+    input("store_ms", "way to the store, for each request to it", From::OnAws, |_, m, f| {
+        m.on_aws.iter_mut().for_each(|aws| {
+            aws.dynamodb_ms *= f;
+            aws.postgresql_ms *= f;
+        });
+    }),
+    input("lambda_init_ms", "INIT of a function", From::OnAws, |_, m, f| m.lambda_init_ms *= f),
+    input("idle_environment_s", "how long Lambda keeps an idle environment", From::Nobody, |p, _, f| {
+        p.options.idle_environment_s *= f;
+    }),
+    input("function_memory_mb", "memory size of a function", From::Profile, |p, _, f| {
+        for environment in &mut p.environments {
+            environment.stack.modules.function_memory_mb.values_mut().for_each(|memory| *memory *= f);
+        }
+    }),
+    input("target_utilization", "CPU use that target tracking holds", From::Profile, |p, _, f| {
+        for environment in &mut p.environments {
+            let percent = &mut environment.stack.modules.cpu_percent;
+            *percent = (*percent * f).min(Decimal::ONE_HUNDRED);
+        }
+    }),
+    input("burst", "busiest minute over its hour", From::Profile, |p, _, f| p.options.burst *= f),
+    input("minimum_tasks", "minimum tasks of a service, whole", From::Profile, |p, _, f| {
+        for environment in &mut p.environments {
+            environment.scale_least(f);
+        }
+    }),
+    input("requests_per_connection", "requests on one connection", From::Profile, |p, _, f| {
+        p.options.requests_per_connection *= f;
+    }),
+    input("deploys_per_month", "deployments", From::Profile, |p, _, f| p.options.deploys_per_month *= f),
+    input("data_gb", "data in the store", From::Profile, |p, _, f| p.data_gb *= f),
+    input("images_per_journey", "images that a browser loads", From::Profile, |p, _, f| p.images_per_journey *= f),
 ];
 
 fn each(measured: &mut Measured, change: impl Fn(&mut Route)) {
@@ -184,8 +104,7 @@ fn each(measured: &mut Measured, change: impl Fn(&mut Route)) {
 }
 
 impl Input {
-    /// How it is known.
-    pub fn known(&self, measured: &Measured) -> Known {
+    fn known(&self, measured: &Measured) -> Known {
         match self.from {
             From::Profile => Known::Declared,
             From::Times => measured.confidence,
@@ -195,55 +114,50 @@ impl Input {
         }
     }
 
-    /// Low and high factor.
-    pub fn band(&self, profile: &Profile, measured: &Measured) -> [Decimal; 2] {
-        let said = profile.uncertainty.get(self.name).map(|[low, high]| [low.0, high.0]);
+    fn band(&self, profile: &Profile, measured: &Measured) -> [Decimal; 2] {
+        let said = profile.uncertainty.get(self.name).copied();
         said.unwrap_or(if self.known(measured) == Known::Assumed { WIDE } else { NARROW })
     }
 
     /// Profile and measurement with this input times `factor`.
-    pub fn times(&self, profile: &Profile, measured: &Measured, factor: Decimal) -> (Profile, Measured) {
+    fn times(&self, profile: &Profile, measured: &Measured, factor: Decimal) -> (Profile, Measured) {
         let (mut profile, mut measured) = (profile.clone(), measured.clone());
         (self.apply)(&mut profile, &mut measured, factor);
         (profile, measured)
     }
 }
 
-/// What an input does to a bill.
+/// Profile and measurement with each input but the load at its low and at its high.
+pub fn variations(inputs: Inputs<'_>) -> Vec<(&'static str, Profile, Measured)> {
+    let Inputs { profile, measured, .. } = inputs;
+    let of = |input: &'static Input| {
+        input.band(profile, measured).map(|factor| {
+            let (profile, measured) = input.times(profile, measured, factor);
+            (input.name, profile, measured)
+        })
+    };
+    INPUTS.iter().filter(|input| input.name != "orders").flat_map(of).collect()
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Swing {
-    /// Name of the input.
     pub input: &'static str,
-    /// One sentence.
     pub about: &'static str,
-    /// How it is known.
     pub known: Known,
-    /// Low factor.
-    #[serde(with = "crate::number")]
     pub low_factor: Decimal,
-    /// High factor.
-    #[serde(with = "crate::number")]
     pub high_factor: Decimal,
-    /// USD a month at the low factor.
-    #[serde(with = "crate::number")]
     pub low_total: Decimal,
-    /// USD a month at the high factor.
-    #[serde(with = "crate::number")]
     pub high_total: Decimal,
 }
 
 impl Swing {
-    /// USD between the two.
     pub fn width(&self) -> Decimal {
         (self.high_total - self.low_total).abs()
     }
 }
 
 /// Swings of a deployment's bill over all environments, widest first.
-///
-/// # Errors
-/// Those of an estimate, and a name in the profile's `uncertainty` that is no input.
-pub fn sensitivity(deployment: Deployment, inputs: Inputs<'_>) -> Result<Vec<Swing>, EstimateError> {
+pub fn sensitivity(deployment: Deployment, inputs: Inputs<'_>) -> anyhow::Result<Vec<Swing>> {
     check(inputs.profile)?;
     let mut swings = Vec::new();
     for input in INPUTS {
@@ -267,19 +181,14 @@ pub fn sensitivity(deployment: Deployment, inputs: Inputs<'_>) -> Result<Vec<Swi
 }
 
 /// Names in `uncertainty` are inputs, and a band has its low before its high.
-///
-/// # Errors
-/// What is wrong, with the names that are known.
-pub fn check(profile: &Profile) -> Result<(), EstimateError> {
+pub fn check(profile: &Profile) -> anyhow::Result<()> {
     let known: Vec<&str> = INPUTS.iter().map(|input| input.name).collect();
     for (name, [low, high]) in &profile.uncertainty {
         if !known.contains(&name.as_str()) {
             let hint = crate::services::closest(name, &known);
-            return Err(EstimateError::Profile(format!("uncertainty has {name:?}, which is no input{hint}")));
+            bail!("uncertainty has {name:?}, which is no input{hint}");
         }
-        if low.0.is_zero() || low > high {
-            return Err(EstimateError::Profile(format!("uncertainty of {name:?} is not [low, high] above zero")));
-        }
+        ensure!(!low.is_zero() && low <= high, "uncertainty of {name:?} is not [low, high] above zero");
     }
     Ok(())
 }

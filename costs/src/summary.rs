@@ -8,13 +8,13 @@ use anyhow::Context as _;
 use askama::Template;
 use rust_decimal::{Decimal, dec};
 
-use crate::break_even::{Comparison, LineSet, break_even_of};
+use crate::break_even::{Comparison, LineSet, break_even};
 use crate::deployment::{Deployment, DeploymentBill, EnvironmentBill, Front, Inputs, Part, Path, Store, estimate};
 use crate::line::total;
 use crate::measured::Measured;
 use crate::price_book::PriceBook;
 use crate::profile::{Environment, Profile};
-use crate::report::build::PAIR;
+use crate::report::PAIR;
 use crate::report::chart::LineChart;
 use crate::report::charts::cost_by_load;
 use crate::report::scale::grouped;
@@ -68,7 +68,7 @@ pub fn parts(measured: &Measured, book: &PriceBook) -> anyhow::Result<BTreeMap<&
     let (small, large) = (Profile::example(SHOPS[0])?, Profile::example(SHOPS[1])?);
     let quiet = Profile { orders_per_month: Decimal::ZERO, ..small.clone() };
     let bill = |profile: &Profile, deployment| -> anyhow::Result<DeploymentBill> {
-        Ok(estimate(deployment, Inputs { profile, measured, book })?)
+        estimate(deployment, Inputs { profile, measured, book })
     };
     let deployed = |region: &str, profile: &Profile| {
         bill(&Profile { region: region.to_owned(), ..profile.clone() }, Deployment::DEPLOYED)
@@ -146,7 +146,7 @@ fn break_even_words(profile: &Profile, measured: &Measured, book: &PriceBook) ->
     let mut text = String::new();
     for (profile, lines, with) in sets {
         let inputs = Inputs { profile, measured, book };
-        for comparison in break_even_of(lines, PAIR[0], PAIR[1], inputs)? {
+        for comparison in break_even(lines, PAIR, inputs)? {
             write_break_even(&mut text, &comparison, &format!("{}{with}", comparison.lines.word()))?;
         }
     }
@@ -178,7 +178,7 @@ fn idle_table(profile: &Profile, bill: &impl Bill) -> anyhow::Result<String> {
     let names = bill.environments.iter().map(|environment| environment.environment.as_str());
     let mut text = head(&[&["USD a day"], &*names.collect::<Vec<_>>()].concat());
     let days = profile.options.month_hours / dec!(24);
-    for part in Part::ALL {
+    for part in Part::ALL.iter().copied() {
         let of = |environment: &EnvironmentBill| -> Decimal {
             let lines = environment.lines.iter().filter(|line| line.part == part);
             lines.map(|line| line.line.amount).sum::<Decimal>() / days
@@ -204,7 +204,7 @@ fn services_table(profiles: &[Profile; 3], bill: &impl Bill) -> anyhow::Result<S
     let last = format!("{}, {}", production.environment, load(&profiles[1]));
     let mut text = head(&[&["USD a month"], &*names.collect::<Vec<_>>(), &[&*last]].concat());
     let mut services: Vec<&str> = Vec::new();
-    for part in Part::ALL {
+    for part in Part::ALL.iter().copied() {
         let lines = busy.environments.iter().flat_map(|environment| &environment.lines);
         for line in lines.filter(|line| line.part == part) {
             if !services.contains(&&*line.line.service) {

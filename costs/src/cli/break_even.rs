@@ -5,11 +5,10 @@ use rust_decimal::Decimal;
 
 use super::estimate::{heading, money};
 use super::table::Table;
-use super::{Book, Shop};
-use crate::break_even::{Comparison, Crossing, break_even};
+use super::{Book, Shop, print_json};
+use crate::break_even::{Comparison, Crossing, LineSet, break_even};
 use crate::deployment::{Deployment, Front, Path, Store};
 
-/// What to compare.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -24,31 +23,29 @@ pub struct Arguments {
     book: Book,
 }
 
-/// Prints the loads at which the cheaper side changes.
-///
-/// # Errors
-/// When a file cannot be read, or a price is missing.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (book, shop) = (arguments.book.open()?, arguments.shop.open()?);
+    let of = |path, store| Deployment { path, store, front: Front::Alb };
     let pairs = match arguments.between.as_slice() {
-        [] => default_pairs().to_vec(),
+        [] => vec![
+            [of(Path::Fargate, Store::Dynamodb), of(Path::Lambda, Store::Dynamodb)],
+            [of(Path::Fargate, Store::Postgresql), of(Path::Lambda, Store::Postgresql)],
+            [of(Path::Fargate, Store::Postgresql), of(Path::Lambda, Store::Dynamodb)],
+        ],
         [first, second] if first != second => vec![[*first, *second]],
         _ => anyhow::bail!("--between takes two different deployments, as in fargate-dynamodb-alb,lambda-dynamodb-alb"),
     };
     let mut answers = Vec::new();
-    for [first, second] in pairs {
-        answers.push((first.name(), second.name(), break_even(first, second, shop.inputs(&book))?));
+    for pair in pairs {
+        answers.push((pair.map(Deployment::name), break_even(LineSet::ALL, pair, shop.inputs(&book))?));
     }
     if arguments.json {
-        let answer = |(first, second, comparisons): &(String, String, Vec<Comparison>)| serde_json::json!({"first": first, "second": second, "comparisons": comparisons});
-        println!("{}", serde_json::to_string_pretty(&answers.iter().map(answer).collect::<Vec<_>>())?);
-        return Ok(());
+        let answer = |([first, second], comparisons): &([String; 2], Vec<Comparison>)| serde_json::json!({"first": first, "second": second, "comparisons": comparisons});
+        return print_json(answers.iter().map(answer).collect::<Vec<_>>());
     }
     print!("{}", heading(&shop));
-    for (first, second, comparisons) in &answers {
-        println!("{first} against {second}");
-        print!("{}", table(comparisons));
-        println!();
+    for ([first, second], comparisons) in &answers {
+        println!("{first} against {second}\n{}", table(comparisons));
     }
     println!(
         "The band moves one input at a time within its uncertainty; a line's amount is the first side minus the second."
@@ -56,20 +53,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn default_pairs() -> [[Deployment; 2]; 3] {
-    let of = |path, store| Deployment { path, store, front: Front::Alb };
-    [
-        [of(Path::Fargate, Store::Dynamodb), of(Path::Lambda, Store::Dynamodb)],
-        [of(Path::Fargate, Store::Postgresql), of(Path::Lambda, Store::Postgresql)],
-        [of(Path::Fargate, Store::Postgresql), of(Path::Lambda, Store::Dynamodb)],
-    ]
-}
-
-fn table(comparisons: &[Comparison]) -> String {
-    let mut table = Table::new();
-    table.head(
-        ["lines", "orders/month", "from", "to", "cheaper above", "moved by", "decided by"].map(str::to_owned).into(),
-    );
+fn table(comparisons: &[Comparison]) -> Table {
+    let mut table = Table::of(&["lines", "orders/month", "from", "to", "cheaper above", "moved by", "decided by"]);
     for comparison in comparisons {
         let lines = comparison.lines.word().to_owned();
         if comparison.crossings.is_empty() {
@@ -80,7 +65,7 @@ fn table(comparisons: &[Comparison]) -> String {
             table.row(cells(lines.clone(), crossing));
         }
     }
-    table.to_string()
+    table
 }
 
 fn cells(lines: String, crossing: &Crossing) -> Vec<String> {

@@ -7,15 +7,14 @@ use clap::Args;
 use rust_decimal::Decimal;
 
 use super::table::Table;
-use super::{Book, Shop};
+use super::{Book, OpenShop, Shop, print_json};
 use crate::deployment::{BillLine, Deployment, DeploymentBill, Part, estimate};
 
-/// What to estimate.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     shop: Shop,
-    /// Only these deployments, as in fargate-postgresql-alb,lambda-dynamodb-http-api; all ten when not given.
+    /// Only these deployments, as in fargate-postgresql-alb,lambda-dynamodb-http-api; all of them when not given.
     #[arg(long, value_delimiter = ',', value_name = "DEPLOYMENT")]
     only: Vec<Deployment>,
     /// Only this environment.
@@ -31,29 +30,19 @@ pub struct Arguments {
     book: Book,
 }
 
-/// Prints the bills.
-///
-/// # Errors
-/// When a file cannot be read, or a price is missing.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let book = arguments.book.open()?;
     let mut shop = arguments.shop.open()?;
     if let Some(name) = &arguments.environment {
-        let known = shop.profile.environments.iter().map(|one| one.name.clone()).collect::<Vec<_>>().join(", ");
-        shop.profile.environments.retain(|environment| environment.name == *name);
-        anyhow::ensure!(!shop.profile.environments.is_empty(), "there is no environment {name:?} (known: {known})");
+        shop.profile.environments = vec![shop.profile.environment(name)?.clone()];
     }
     let deployments = if arguments.only.is_empty() { Deployment::all() } else { arguments.only.clone() };
-    let bills = deployments
-        .iter()
-        .map(|deployment| estimate(*deployment, shop.inputs(&book)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let bills = deployments.iter().map(|deployment| estimate(*deployment, shop.inputs(&book)));
+    let bills = bills.collect::<Result<Vec<_>, _>>()?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&bills)?);
-        return Ok(());
+        return print_json(bills);
     }
-    print!("{}", heading(&shop));
-    print!("{}", side_by_side(&bills));
+    print!("{}{}", heading(&shop), side_by_side(&bills));
     if arguments.lines {
         print!("{}", bills.iter().map(all_lines).collect::<String>());
     } else {
@@ -63,30 +52,25 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// What the tables below are about.
-pub fn heading(shop: &super::OpenShop) -> String {
+pub fn heading(shop: &OpenShop) -> String {
     let (profile, measured) = (&shop.profile, &shop.measured);
-    let mut text = format!(
-        "{}: {} orders a month, {}. {}\n",
-        profile.name, profile.orders_per_month, profile.region, profile.about
-    );
-    let _ = write!(
-        text,
-        "Routes: {}. USD a month before tax, {} h, free tier {}.\n\n",
+    let taken = if profile.options.free_tier { "taken off each environment" } else { "not taken off" };
+    format!(
+        "{}: {} orders a month, {}. {}\nRoutes: {}. USD a month before tax, {} h, free tier {taken}.\n\n",
+        profile.name,
+        profile.orders_per_month,
+        profile.region,
+        profile.about,
         measured.about(),
         profile.options.month_hours,
-        if profile.options.free_tier { "taken off each environment" } else { "not taken off" },
-    );
-    text
+    )
 }
 
 /// One row per deployment, cheapest first.
-pub fn side_by_side(bills: &[DeploymentBill]) -> String {
-    let mut table = Table::new();
-    let names = bills.first().map(|bill| bill.environments.iter().map(|one| one.environment.clone()));
-    let mut head = vec!["deployment".to_owned(), "all".to_owned()];
-    head.extend(names.into_iter().flatten());
-    head.extend(["1,000 orders", "idle/day"].map(str::to_owned));
-    table.head(head);
+fn side_by_side(bills: &[DeploymentBill]) -> Table {
+    let environments = bills.first().into_iter().flat_map(|bill| &bill.environments);
+    let names: Vec<&str> = environments.map(|environment| &*environment.environment).collect();
+    let mut table = Table::of(&[&["deployment", "all"], &*names, &["1,000 orders", "idle/day"]].concat());
     let mut sorted: Vec<&DeploymentBill> = bills.iter().collect();
     sorted.sort_by_key(|bill| bill.total);
     for bill in sorted {
@@ -96,40 +80,40 @@ pub fn side_by_side(bills: &[DeploymentBill]) -> String {
         row.push(money(bill.environments.iter().map(|environment| environment.idle_per_day).sum()));
         table.row(row);
     }
-    table.to_string()
+    table
 }
 
-/// Every line of a deployment, its environments beside each other summed up by part.
-pub fn all_lines(bill: &DeploymentBill) -> String {
+/// Every line of each environment of a deployment, and their sums by part.
+fn all_lines(bill: &DeploymentBill) -> String {
     let mut text = String::new();
     for environment in &bill.environments {
-        let _ = write!(text, "\n{}, {}: {}\n", bill.deployment, environment.environment, money(environment.total));
-        let mut table = Table::new();
-        table.head(
-            [
-                "part",
-                "service",
-                "line",
-                "quantity",
-                "unit",
-                "unit price",
-                "USD",
-                "price of",
-                "trust",
-                "known",
-                "source",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-        );
+        let mut table = Table::of(&[
+            "part",
+            "service",
+            "line",
+            "quantity",
+            "unit",
+            "unit price",
+            "USD",
+            "price of",
+            "trust",
+            "known",
+            "source",
+        ]);
         let mut sums: BTreeMap<Part, Decimal> = BTreeMap::new();
         for line in &environment.lines {
             *sums.entry(line.part).or_default() += line.line.amount;
             table.row(cells(line));
         }
-        text += &table.to_string();
         let sums: Vec<_> = sums.iter().map(|(part, sum)| format!("{} {}", part.word(), money(*sum))).collect();
-        let _ = writeln!(text, "  = {}", sums.join(" + "));
+        let _ = write!(
+            text,
+            "\n{}, {}: {}\n{table}  = {}\n",
+            bill.deployment,
+            environment.environment,
+            money(environment.total),
+            sums.join(" + ")
+        );
     }
     text
 }

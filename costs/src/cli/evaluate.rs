@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Book, read};
+use super::{Book, print_json, read};
 use crate::evaluate::{Request, schema};
 
-/// The request.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// File with the request; standard input when it is - or not given.
@@ -21,10 +20,6 @@ pub struct Arguments {
     book: Book,
 }
 
-/// Prints the bill as JSON.
-///
-/// # Errors
-/// When the request cannot be read or billed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.schema {
         print!("{}", schema());
@@ -38,6 +33,5 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     let evaluation = Request::read(&text)?.evaluate(&arguments.book.open()?)?;
-    println!("{}", serde_json::to_string_pretty(&evaluation)?);
-    Ok(())
+    print_json(evaluation)
 }

@@ -7,7 +7,6 @@ mod measure;
 mod prices;
 mod report;
 mod sensitivity;
-mod serve;
 mod simulate;
 mod summary;
 mod table;
@@ -16,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
 
 use crate::deployment::Inputs;
 use crate::measured::Measured;
@@ -43,31 +43,15 @@ enum Command {
     /// One page that compares two deployments: bills, break-even, latency, journeys, idle cost, and what decides.
     Report(report::Arguments),
     /// The same page on a local address, with inputs that can be moved.
-    Serve(serve::Arguments),
+    Serve(report::ServeArguments),
     /// Three shops in short, for a README: their bills as a Markdown table, the break-even, and the chart of cost against load.
     Summary(summary::Arguments),
-    /// Both paths under a load, request by request: latency, cold starts, saturation, and compute cost over time.
+    /// Both paths under a load, request by request: latency, cold starts, saturation, and what compute costs.
     Simulate(simulate::Arguments),
     /// Compute any single service's bill, or several together, from a JSON request.
     Evaluate(evaluate::Arguments),
     /// Walk through the running shop on both paths and stores, and note what each route uses.
     Measure(measure::Arguments),
-}
-
-/// Which price book to use.
-#[derive(Debug, Args)]
-struct Book {
-    /// Price file to use instead of the built-in one; `costs prices import` writes such files.
-    #[arg(long = "prices", value_name = "FILE", global = true)]
-    file: Option<PathBuf>,
-}
-
-impl Book {
-    fn open(&self) -> anyhow::Result<PriceBook> {
-        let Some(path) = &self.file else { return Ok(PriceBook::built_in()) };
-        let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
-        PriceBook::from_csv(file).with_context(|| path.display().to_string())
-    }
 }
 
 /// Runs a command.
@@ -81,7 +65,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::BreakEven(arguments) => break_even::run(&arguments),
         Command::Sensitivity(arguments) => sensitivity::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
-        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Serve(arguments) => report::run_server(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
@@ -89,7 +73,20 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
-/// Which shop.
+#[derive(Debug, Args)]
+struct Book {
+    /// Price file to use instead of the built-in one; `costs prices import` writes such files.
+    #[arg(long = "prices", value_name = "FILE", global = true)]
+    file: Option<PathBuf>,
+}
+
+impl Book {
+    fn open(&self) -> anyhow::Result<PriceBook> {
+        let Some(path) = &self.file else { return Ok(PriceBook::built_in()) };
+        PriceBook::from_csv(read(path)?.as_bytes()).with_context(|| path.display().to_string())
+    }
+}
+
 #[derive(Debug, Args)]
 struct Shop {
     /// Profile of the shop: a file, or one of demo, small-shop, large-shop.
@@ -111,23 +108,17 @@ struct Shop {
 
 /// A shop, read.
 pub struct OpenShop {
-    /// The profile.
-    pub profile: Profile,
-    /// What its routes take.
-    pub measured: Measured,
+    profile: Profile,
+    measured: Measured,
 }
 
 impl Shop {
     fn open(&self) -> anyhow::Result<OpenShop> {
-        let example = crate::profile::EXAMPLES.iter().any(|(name, _)| *name == self.profile);
-        let mut profile = if example {
-            Profile::example(&self.profile)?
+        let file = Path::new(&self.profile);
+        let mut profile = if file.is_file() {
+            Profile::read(&read(file)?).with_context(|| self.profile.clone())?
         } else {
-            let text = std::fs::read_to_string(&self.profile).with_context(|| {
-                let known: Vec<_> = crate::profile::EXAMPLES.iter().map(|(name, _)| *name).collect();
-                format!("{}, and not one of the examples {}", self.profile, known.join(", "))
-            })?;
-            Profile::read(&text).with_context(|| self.profile.clone())?
+            Profile::example(&self.profile)?
         };
         for path in &self.tfvars {
             profile.replace(&read(path)?).with_context(|| path.display().to_string())?;
@@ -138,14 +129,12 @@ impl Shop {
         if self.fallback_region.is_some() {
             profile.fallback_region.clone_from(&self.fallback_region);
         }
-        let measured = measured(self.measured.as_deref())?;
-        Ok(OpenShop { profile, measured })
+        Ok(OpenShop { profile, measured: measured(self.measured.as_deref())? })
     }
 }
 
 impl OpenShop {
-    /// For an estimate.
-    pub fn inputs<'a>(&'a self, book: &'a PriceBook) -> Inputs<'a> {
+    fn inputs<'a>(&'a self, book: &'a PriceBook) -> Inputs<'a> {
         Inputs { profile: &self.profile, measured: &self.measured, book }
     }
 }
@@ -154,6 +143,11 @@ impl OpenShop {
 fn measured(file: Option<&Path>) -> anyhow::Result<Measured> {
     let Some(file) = file else { return Ok(Measured::built_in()) };
     Measured::read(&read(file)?).with_context(|| file.display().to_string())
+}
+
+fn print_json(value: impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(&value)?);
+    Ok(())
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

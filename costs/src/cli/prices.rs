@@ -1,16 +1,16 @@
 //! `costs prices`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use rust_decimal::Decimal;
 
-use super::Book;
 use super::table::Table;
+use super::{Book, print_json, read, write};
 use crate::price_book::Row;
 use crate::price_book::import::import;
 
-/// What to list, or to import.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
@@ -37,13 +37,9 @@ enum Command {
     },
 }
 
-/// Lists or imports.
-///
-/// # Errors
-/// When a file cannot be read, or nothing is found.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
-        Some(Command::Import { list, output }) => import_list(arguments, list, output.as_ref()),
+        Some(Command::Import { list, output }) => import_list(arguments, list, output.as_deref()),
         None => list(arguments),
     }
 }
@@ -53,19 +49,15 @@ fn list(arguments: &Arguments) -> anyhow::Result<()> {
     let rows: Vec<&Row> = book.search(&arguments.words).collect();
     anyhow::ensure!(!rows.is_empty(), "no price has all of these words: {}", arguments.words.join(" "));
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
-        return Ok(());
+        return print_json(rows);
     }
-    let mut table = Table::new();
-    table.head(
-        ["service", "region", "item", "USD", "per", "from", "to", "date", "trust", "source"].map(str::to_owned).into(),
-    );
-    let number = |number: Option<rust_decimal::Decimal>| number.map_or(String::new(), |n| n.normalize().to_string());
+    let mut table = Table::of(&["service", "region", "item", "USD", "per", "from", "to", "date", "trust", "source"]);
+    let number = |number: Option<Decimal>| number.map(|n| n.normalize().to_string()).unwrap_or_default();
     for row in rows {
         let price = match (row.price_usd, row.value) {
-            (Some(price), _) => price.normalize().to_string(),
             (None, Some(value)) => format!("rule: {}", value.normalize()),
             (None, None) => "rule".to_owned(),
+            (price, _) => number(price),
         };
         table.row(vec![
             row.service.clone(),
@@ -84,15 +76,14 @@ fn list(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn import_list(arguments: &Arguments, list: &std::path::Path, output: Option<&PathBuf>) -> anyhow::Result<()> {
+fn import_list(arguments: &Arguments, list: &Path, output: Option<&Path>) -> anyhow::Result<()> {
     let name = list.display().to_string();
-    let text = std::fs::read_to_string(list).with_context(|| name.clone())?;
     let mut book = arguments.book.open()?;
     let file = list.file_name().map_or(name.clone(), |file| file.to_string_lossy().into_owned());
-    let imported = import(&mut book, &text, &file).with_context(|| name.clone())?;
+    let imported = import(&mut book, &read(list)?, &file).with_context(|| name.clone())?;
     let rows = book.to_csv()?;
     match output {
-        Some(path) => super::write(path, &rows)?,
+        Some(path) => write(path, &rows)?,
         None => print!("{rows}"),
     }
     eprintln!("{} items from {name}, {} other prices left out", imported.items.len(), imported.left_out);

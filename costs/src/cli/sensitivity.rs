@@ -4,11 +4,10 @@ use clap::Args;
 
 use super::estimate::{heading, money};
 use super::table::Table;
-use super::{Book, Shop};
+use super::{Book, Shop, print_json};
 use crate::deployment::Deployment;
 use crate::sensitivity::{Swing, sensitivity};
 
-/// Whose bill to vary.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -28,10 +27,6 @@ pub struct Arguments {
     book: Book,
 }
 
-/// Prints the inputs, the one that moves the bill most first.
-///
-/// # Errors
-/// When a file cannot be read, or a price is missing.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (book, shop) = (arguments.book.open()?, arguments.shop.open()?);
     let mut answers = Vec::new();
@@ -40,14 +35,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if arguments.json {
         let answer = |(name, swings): &(String, Vec<Swing>)| serde_json::json!({"deployment": name, "swings": swings});
-        println!("{}", serde_json::to_string_pretty(&answers.iter().map(answer).collect::<Vec<_>>())?);
-        return Ok(());
+        return print_json(answers.iter().map(answer).collect::<Vec<_>>());
     }
     print!("{}", heading(&shop));
     for (name, swings) in &answers {
-        println!("{name}, all environments");
-        let mut table = Table::new();
-        table.head(["input", "known", "from", "to", "USD low", "USD high", "swing", "what"].map(str::to_owned).into());
+        let mut table = Table::of(&["input", "known", "from", "to", "USD low", "USD high", "swing", "what"]);
         for swing in swings.iter().filter(|swing| !swing.width().is_zero()) {
             table.row(vec![
                 swing.input.to_owned(),
@@ -60,7 +52,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 swing.about.to_owned(),
             ]);
         }
-        println!("{table}");
+        println!("{name}, all environments\n{table}");
     }
     Ok(())
 }

@@ -9,7 +9,6 @@ use super::{Book, read, write};
 use crate::measured::Measured;
 use crate::summary::{into_document, parts, picture};
 
-/// What to write.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Replace the marked parts of these Markdown files instead of printing them.
@@ -22,10 +21,6 @@ pub struct Arguments {
     book: Book,
 }
 
-/// Prints or writes it.
-///
-/// # Errors
-/// When a price is missing, or a file cannot be read or written.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (book, measured) = (arguments.book.open()?, Measured::built_in());
     let parts = parts(&measured, &book)?;

@@ -5,9 +5,9 @@ use rust_decimal::{Decimal, dec};
 use super::demand::Load;
 use super::front::charge_namespace;
 use super::{ARCHITECTURE, Part, Sheet};
+use crate::services::Quantity;
 use crate::services::fargate::{Fargate, Purchase};
 use crate::services::small::Ecr;
-use crate::services::{Quantity, ServiceError};
 use crate::terraform::{PaymentProvider, Service};
 
 /// CPU units of a vCPU, and MiB of a GB.
@@ -15,7 +15,7 @@ const UNITS: Decimal = dec!(1024);
 /// Digits of a number of tasks before it is rounded up.
 const TASK_DIGITS: u32 = 9;
 
-pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     let (options, environment) = (&sheet.profile.options, sheet.environment);
     let known = sheet.measured_known();
     // During a rolling deployment the new tasks run beside the old ones, at least a minute (the billing minimum).
@@ -28,7 +28,7 @@ pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
     }
     let modules = &environment.stack.modules;
     if environment.stack.payment_provider == PaymentProvider::Fake {
-        let size = modules.payments.map(|size| size.0 / UNITS);
+        let size = modules.payments.map(|size| size / UNITS);
         sheet.add(Part::Compute, &tasks(Quantity::declared(sheet.hours()), size))?;
         charge_namespace(sheet, Decimal::ONE)?;
     }

@@ -5,12 +5,11 @@ use rust_decimal::{Decimal, dec};
 
 use super::demand::{Load, gigabytes};
 use super::{Front, Part, Path, Sheet};
+use crate::services::Quantity;
 use crate::services::alb::{Alb, Traffic};
 use crate::services::api_gateway::HttpApi;
-use crate::services::data_transfer::DataTransfer;
-use crate::services::small::{Acm, CloudMap, Route53, S3};
-use crate::services::waf::WebAcl;
-use crate::services::{Quantity, ServiceError};
+use crate::services::network::DataTransfer;
+use crate::services::small::{Acm, CloudMap, Route53, S3, WebAcl};
 
 /// Access logs that a node of the load balancer writes in an hour.
 const ACCESS_LOGS_PER_HOUR: Decimal = dec!(12);
@@ -19,7 +18,7 @@ const ACCESS_LOG_BYTES: Decimal = dec!(120);
 /// Months that the bucket keeps access logs.
 const ACCESS_LOG_MONTHS: Decimal = dec!(3);
 
-pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     match sheet.deployment.front {
         Front::Alb => charge_balancer(sheet, load)?,
         Front::HttpApi => charge_api(sheet, load)?,
@@ -31,7 +30,7 @@ pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
     charge_transfer(sheet, load)
 }
 
-fn charge_api(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+fn charge_api(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     let (demand, known) = (&load.all, sheet.counted_known());
     let bytes = demand.response_bytes.max(demand.request_bytes);
     let each = bytes.checked_div(demand.requests).unwrap_or_default() / dec!(1024);
@@ -46,14 +45,14 @@ fn charge_api(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
 }
 
 /// Names in a private namespace of Cloud Map, which is a hosted zone.
-pub fn charge_namespace(sheet: &mut Sheet<'_>, tasks: Decimal) -> Result<(), ServiceError> {
-    let tasks = CloudMap { resource_months: Quantity::derived(tasks * sheet.months()), discover_calls_per_month: None };
+pub fn charge_namespace(sheet: &mut Sheet<'_>, tasks: Decimal) -> anyhow::Result<()> {
+    let tasks = CloudMap { resource_months: Quantity::derived(tasks * sheet.months()) };
     sheet.add(Part::FrontDoor, &tasks)?;
     charge_zone(sheet, None)
 }
 
 /// A hosted zone, and the queries that it answers for what AWS resources it points to.
-fn charge_zone(sheet: &mut Sheet<'_>, alias_queries: Option<Quantity>) -> Result<(), ServiceError> {
+fn charge_zone(sheet: &mut Sheet<'_>, alias_queries: Option<Quantity>) -> anyhow::Result<()> {
     let zone = Route53 {
         zone_months: Some(Quantity::declared(sheet.months())),
         standard_queries_per_month: None,
@@ -66,7 +65,7 @@ fn charge_zone(sheet: &mut Sheet<'_>, alias_queries: Option<Quantity>) -> Result
 
 /// LCUs are the dimension that needs most in each hour. Each dimension grows with the load and from nothing, so the LCU-hours of a day
 /// are those of one hour with the load of the whole day, whatever its shape.
-fn charge_balancer(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+fn charge_balancer(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     let (options, known, modules) = (&sheet.profile.options, sheet.counted_known(), &sheet.environment.stack.modules);
     let days = sheet.hours() / dec!(24);
     let mut lcu_hours = Quantity::new(Decimal::ZERO, known);
@@ -78,12 +77,12 @@ fn charge_balancer(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceErro
             new_connections_per_s: Quantity::new(new, known),
             active_connections: Quantity::new(new * options.connection_s, known),
             container_gb_per_hour: gb(load.tasks.request_bytes + load.tasks.response_bytes),
-            lambda_gb_per_hour: gb(load.functions.request_bytes + load.functions.response_bytes),
+            lambda_gb_per_hour: gb(load.lambda.request_bytes + load.lambda.response_bytes),
             requests_per_s: Quantity::new(per_second, known),
             rules_per_request: Quantity::declared(modules.listener_rules),
-            mutual_tls: false,
         };
-        lcu_hours = traffic.capacity()?.times(days)?;
+        let [.., (_, lcu)] = traffic.dimensions()?;
+        lcu_hours = lcu.times(days)?;
     }
     let zones = modules.zones;
     let balancer = Alb {
@@ -109,7 +108,7 @@ fn charge_balancer(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceErro
     sheet.add(Part::Observability, &logs)
 }
 
-fn charge_transfer(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+fn charge_transfer(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     let images = load.all.journeys * sheet.profile.images_per_journey;
     let bytes = load.all.response_bytes + images * sheet.profile.image_kb * dec!(1024);
     let transfer = DataTransfer {

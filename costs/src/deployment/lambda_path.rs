@@ -1,23 +1,23 @@
 //! Functions of an environment, the worker on its schedule, and their traces.
 
-use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
 use rust_decimal::{Decimal, dec};
 
 use super::demand::Load;
+use super::sheet::float;
 use super::{ARCHITECTURE, Part, Sheet};
-use crate::services::cloudwatch::Xray;
+use crate::services::Quantity;
 use crate::services::lambda::{self, Lambda};
-use crate::services::{Quantity, ServiceError};
+use crate::services::small::Xray;
 
 /// One round of the worker that finds nothing, ms.
 const WORKER_MS: Decimal = dec!(25);
 /// Share of the requests that X-Ray records beyond the first of each second (X-Ray developer guide, "Sampling").
-const SAMPLED: Decimal = dec!(0.05);
+const SAMPLED: f64 = 0.05;
 
-pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     let known = sheet.counted_known();
     let (mut requests, mut gb_seconds, mut traces) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
-    for (name, function) in &load.functions.functions {
+    for (name, function) in &load.functions {
         let memory_mb = sheet.function_memory_mb(name);
         // Routes are measured on a whole vCPU; a function of less memory has a part of one. A mean of times that are each rounded
         // up to whole ms is half a millisecond higher.
@@ -59,7 +59,6 @@ pub fn invocations(requests_per_month: Quantity) -> Lambda {
         architecture: ARCHITECTURE,
         cold_starts: None,
         provisioned: None,
-        ephemeral_mb: None,
         at_edge: false,
     }
 }
@@ -67,15 +66,13 @@ pub fn invocations(requests_per_month: Quantity) -> Lambda {
 /// Traces of a function: the first request of each second and a twentieth of the others. At a mean rate r, a second has a request
 /// with probability 1 - e^-r.
 fn traced(sheet: &Sheet<'_>, requests: Decimal) -> Decimal {
-    let seconds = sheet.hours() * dec!(3600) / dec!(24);
-    if requests.is_zero() || seconds.is_zero() {
+    let [seconds, requests] = [sheet.hours() * dec!(3600) / dec!(24), requests].map(float);
+    if requests <= 0.0 || seconds <= 0.0 {
         return Decimal::ZERO;
     }
-    let of_an_hour = |share: &Decimal| {
+    sheet.over_a_day(|share| {
         let requests = requests * share;
-        let rate = (requests / seconds).to_f64().unwrap_or_default();
-        let first = Decimal::from_f64(-(-rate).exp_m1()).unwrap_or_default() * seconds;
+        let first = -(-requests / seconds).exp_m1() * seconds;
         first + (requests - first) * SAMPLED
-    };
-    sheet.day.iter().map(of_an_hour).sum::<Decimal>().round_dp(6)
+    })
 }

@@ -9,13 +9,13 @@ mod network;
 mod operations;
 mod sheet;
 
+use anyhow::{Context as _, bail};
 use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-pub use demand::{Demand, FunctionDemand, Load, cpu_ms};
-pub use fargate_path::tasks;
-pub use lambda_path::invocations;
+pub(crate) use demand::{FunctionDemand, Load, cpu_ms};
+pub(crate) use fargate_path::tasks;
+pub(crate) use lambda_path::invocations;
 
 use sheet::Sheet;
 
@@ -23,44 +23,50 @@ use crate::line::{Line, total};
 use crate::measured::Measured;
 use crate::price_book::PriceBook;
 use crate::profile::{Environment, Profile};
-use crate::services::{Architecture, ServiceError};
+use crate::services::Architecture;
 
 /// Processor of tasks and functions: Terraform has no other.
 pub const ARCHITECTURE: Architecture = Architecture::Arm64;
 
-/// What runs the handlers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Path {
-    /// ECS tasks.
-    Fargate,
-    /// One function per area.
-    Lambda,
-    /// Both at once, as Terraform deploys them; `lambda_weight` divides the requests.
-    Both,
+words! {
+    /// What runs the handlers.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    Path {
+        /// ECS tasks.
+        Fargate = "fargate",
+        /// One function per area.
+        Lambda = "lambda",
+        /// Both at once, as Terraform deploys them; `lambda_weight` divides the requests.
+        Both = "as-deployed",
+    }
 }
 
-/// What keeps the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Store {
-    /// RDS.
-    #[serde(alias = "postgres")]
-    Postgresql,
-    /// One table.
-    Dynamodb,
+words! {
+    /// What keeps the data.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    Store {
+        /// RDS.
+        #[serde(alias = "postgres")]
+        Postgresql = "postgresql",
+        /// One table.
+        Dynamodb = "dynamodb",
+    }
 }
 
-/// What takes the requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Front {
-    /// Application Load Balancer.
-    Alb,
-    /// API Gateway HTTP API.
-    HttpApi,
-    /// Function URLs.
-    FunctionUrl,
+words! {
+    /// What takes the requests.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    Front {
+        /// Application Load Balancer.
+        Alb = "alb",
+        /// API Gateway HTTP API.
+        HttpApi = "http-api",
+        /// Function URLs.
+        FunctionUrl = "function-url",
+    }
 }
 
 /// A way to run the shop.
@@ -82,34 +88,37 @@ impl Deployment {
     pub fn all() -> Vec<Self> {
         let mut all = vec![Self::DEPLOYED];
         for path in [Path::Fargate, Path::Lambda] {
-            for store in [Store::Postgresql, Store::Dynamodb] {
-                for front in [Front::Alb, Front::HttpApi, Front::FunctionUrl] {
-                    if (path, front) != (Path::Fargate, Front::FunctionUrl) {
-                        all.push(Self { path, store, front });
-                    }
-                }
+            for store in Store::ALL.iter().copied() {
+                let fronts = Front::ALL.iter().copied();
+                let there = fronts.filter(|front| (path, *front) != (Path::Fargate, Front::FunctionUrl));
+                all.extend(there.map(|front| Self { path, store, front }));
             }
         }
         all
     }
 
     /// `lambda-dynamodb-alb`, as the command line takes it.
-    pub fn name(&self) -> String {
-        let path = match self.path {
-            Path::Fargate => "fargate",
-            Path::Lambda => "lambda",
-            Path::Both => return "as-deployed".to_owned(),
-        };
-        let store = match self.store {
-            Store::Postgresql => "postgresql",
-            Store::Dynamodb => "dynamodb",
-        };
+    pub fn name(self) -> String {
+        let words = [self.path.word(), self.store.word(), self.front.word()];
+        if self.path == Path::Both { self.path.word().to_owned() } else { words.join("-") }
+    }
+
+    /// `Fargate + PostgreSQL`, with the front door when it is not the load balancer.
+    pub(crate) fn title(self) -> String {
+        let path = if self.path == Path::Fargate { "Fargate" } else { "Lambda" };
+        let store = if self.store == Store::Postgresql { "PostgreSQL" } else { "DynamoDB" };
         let front = match self.front {
-            Front::Alb => "alb",
-            Front::HttpApi => "http-api",
-            Front::FunctionUrl => "function-url",
+            Front::Alb => "",
+            Front::HttpApi => ", HTTP API",
+            Front::FunctionUrl => ", Function URL",
         };
-        format!("{path}-{store}-{front}")
+        format!("{path} + {store}{front}")
+    }
+
+    /// The deployment of this name, if it is on this path.
+    pub(crate) fn on(path: Path, name: &str) -> Result<Self, String> {
+        let deployment: Self = name.parse()?;
+        if deployment.path == path { Ok(deployment) } else { Err(format!("{name} is on the other path")) }
     }
 }
 
@@ -118,7 +127,7 @@ impl std::str::FromStr for Deployment {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let all = Self::all();
-        let known = || all.iter().map(Self::name).collect::<Vec<_>>().join(", ");
+        let known = || all.iter().copied().map(Self::name).collect::<Vec<_>>().join(", ");
         all.iter().find(|one| one.name() == name).copied().ok_or_else(|| format!("one of {}", known()))
     }
 }
@@ -133,42 +142,25 @@ pub struct BillLine {
     pub line: Line,
 }
 
-/// Parts of a deployment, in the order of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Part {
-    /// Load balancer, API or URL, addresses, names.
-    FrontDoor,
-    /// Tasks or functions.
-    Compute,
-    /// Databases.
-    Store,
-    /// NAT, endpoints, transfer.
-    Network,
-    /// Product images and container images.
-    Files,
-    /// Logs, alarms, traces.
-    Observability,
-    /// Keys, parameters, secrets.
-    Secrets,
-}
-
-impl Part {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::FrontDoor, Self::Compute, Self::Store, Self::Network, Self::Files, Self::Observability, Self::Secrets];
-
-    /// The words in tables.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::FrontDoor => "front door",
-            Self::Compute => "compute",
-            Self::Store => "store",
-            Self::Network => "network",
-            Self::Files => "files",
-            Self::Observability => "observability",
-            Self::Secrets => "secrets",
-        }
+words! {
+    /// Parts of a deployment, in the order of a request.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    Part {
+        /// Load balancer, API or URL, addresses, names.
+        FrontDoor = "front door",
+        /// Tasks or functions.
+        Compute = "compute",
+        /// Databases.
+        Store = "store",
+        /// NAT, endpoints, transfer.
+        Network = "network",
+        /// Product images and container images.
+        Files = "files",
+        /// Logs, alarms, traces.
+        Observability = "observability",
+        /// Keys, parameters, secrets.
+        Secrets = "secrets",
     }
 }
 
@@ -180,10 +172,8 @@ pub struct EnvironmentBill {
     /// What it is for.
     pub lines: Vec<BillLine>,
     /// USD a month before tax.
-    #[serde(with = "crate::number")]
     pub total: Decimal,
     /// USD a day when nobody comes.
-    #[serde(with = "crate::number")]
     pub idle_per_day: Decimal,
 }
 
@@ -195,29 +185,9 @@ pub struct DeploymentBill {
     /// One for each of the profile.
     pub environments: Vec<EnvironmentBill>,
     /// USD a month before tax, all environments.
-    #[serde(with = "crate::number")]
     pub total: Decimal,
     /// USD for 1,000 orders in production: its whole month over its orders; none without orders.
-    #[serde(with = "crate::number::option")]
     pub per_thousand_orders: Option<Decimal>,
-}
-
-/// Why there is no bill.
-#[derive(Debug, Error)]
-pub enum EstimateError {
-    /// A price is missing, or usage does not fit.
-    #[error("{deployment}, {environment}")]
-    Service {
-        /// Which deployment.
-        deployment: String,
-        /// Which environment.
-        environment: String,
-        /// What is missing.
-        source: ServiceError,
-    },
-    /// Profile and measurement do not fit each other.
-    #[error("{0}")]
-    Profile(String),
 }
 
 /// Everything that an estimate reads.
@@ -234,42 +204,34 @@ pub struct Inputs<'a> {
 /// The bill of a deployment.
 ///
 /// # Errors
-/// [`EstimateError`], which names the deployment, the environment and what is missing.
-pub fn estimate(deployment: Deployment, inputs: Inputs<'_>) -> Result<DeploymentBill, EstimateError> {
-    let mut environments = Vec::new();
-    for environment in &inputs.profile.environments {
-        environments.push(estimate_environment(deployment, environment, inputs)?);
-    }
+/// When a price is missing, or profile and measurement do not fit each other.
+pub fn estimate(deployment: Deployment, inputs: Inputs<'_>) -> anyhow::Result<DeploymentBill> {
+    let environments = inputs.profile.environments.iter();
+    let environments = environments.map(|environment| estimate_environment(deployment, environment, inputs));
+    let environments = environments.collect::<anyhow::Result<Vec<_>>>()?;
     let total = environments.iter().map(|bill| bill.total).sum();
-    let orders = inputs.profile.orders_per_month;
-    let production = inputs.profile.production().map_err(|error| EstimateError::Profile(error.to_string()))?;
+    let (orders, production) = (inputs.profile.orders_per_month, inputs.profile.production()?);
     let production = environments.iter().find(|bill| bill.environment == production.name && !orders.is_zero());
     let per_thousand_orders = production.map(|bill| bill.total / orders * dec!(1000));
     Ok(DeploymentBill { deployment: deployment.name(), environments, total, per_thousand_orders })
 }
 
 /// The bill of one environment.
-///
-/// # Errors
-/// As [`estimate`].
-pub fn estimate_environment(
+pub(crate) fn estimate_environment(
     deployment: Deployment,
     environment: &Environment,
     inputs: Inputs<'_>,
-) -> Result<EnvironmentBill, EstimateError> {
-    let lines = environment_lines(deployment, environment, inputs)?;
-    let idle = Environment { load: Decimal::ZERO, ..environment.clone() };
-    let idle = total(environment_lines(deployment, &idle, inputs)?.iter().map(|line| &line.line));
-    let days = (environment.hours / dec!(24)).max(Decimal::ONE);
-    let sum = total(lines.iter().map(|line| &line.line));
-    Ok(EnvironmentBill { environment: environment.name.clone(), lines, total: sum, idle_per_day: idle / days })
+) -> anyhow::Result<EnvironmentBill> {
+    let quiet = Environment { load: Decimal::ZERO, ..environment.clone() };
+    let [lines, idle] = [environment, &quiet].map(|environment| environment_lines(deployment, environment, inputs));
+    let (lines, idle) = (lines?, idle?);
+    let sum = |lines: &[BillLine]| total(lines.iter().map(|line| &line.line));
+    let (total, idle_per_day) = (sum(&lines), sum(&idle) / environment.days());
+    Ok(EnvironmentBill { environment: environment.name.clone(), lines, total, idle_per_day })
 }
 
 /// All lines of a deployment, each with the name of its environment.
-///
-/// # Errors
-/// As [`estimate`].
-pub fn monthly_lines(deployment: Deployment, inputs: Inputs<'_>) -> Result<Vec<(String, BillLine)>, EstimateError> {
+pub(crate) fn monthly_lines(deployment: Deployment, inputs: Inputs<'_>) -> anyhow::Result<Vec<(String, BillLine)>> {
     let mut all = Vec::new();
     for environment in &inputs.profile.environments {
         let lines = environment_lines(deployment, environment, inputs)?;
@@ -282,37 +244,39 @@ pub fn monthly_lines(deployment: Deployment, inputs: Inputs<'_>) -> Result<Vec<(
 ///
 /// # Errors
 /// As [`estimate`].
-pub fn monthly_total(deployment: Deployment, inputs: Inputs<'_>) -> Result<Decimal, EstimateError> {
+pub fn monthly_total(deployment: Deployment, inputs: Inputs<'_>) -> anyhow::Result<Decimal> {
     Ok(monthly_lines(deployment, inputs)?.iter().map(|(_, line)| line.line.amount).sum())
 }
 
 /// The lines of an environment of a deployment.
-///
-/// # Errors
-/// As [`estimate`].
-pub fn environment_lines(
+pub(crate) fn environment_lines(
     deployment: Deployment,
     environment: &Environment,
     inputs: Inputs<'_>,
-) -> Result<Vec<BillLine>, EstimateError> {
+) -> anyhow::Result<Vec<BillLine>> {
     let sizes = &environment.stack.modules.function_memory_mb;
     let mut functions = inputs.measured.routes.iter().map(|route| &route.function);
     if let Some(unknown) = functions.find(|function| !sizes.contains_key(*function)) {
-        return Err(EstimateError::Profile(format!("functions/settings.json has no function {unknown:?}")));
+        bail!("functions/settings.json has no function {unknown:?}");
     }
     let deployment = environment.stack.with_stores(deployment);
-    let load = Load::of(deployment, environment, inputs).map_err(EstimateError::Profile)?;
+    let load = Load::of(deployment, environment, inputs)?;
     let mut sheet = Sheet::new(deployment, environment, inputs);
-    let all = front::charge(&mut sheet, &load)
-        .and_then(|()| if sheet.tasks() { fargate_path::charge(&mut sheet, &load) } else { Ok(()) })
-        .and_then(|()| if sheet.functions() { lambda_path::charge(&mut sheet, &load) } else { Ok(()) })
-        .and_then(|()| network::charge(&mut sheet, &load))
-        .and_then(|()| data::charge(&mut sheet, &load))
-        .and_then(|()| operations::charge(&mut sheet, &load));
-    all.map_err(|source| EstimateError::Service {
-        deployment: deployment.name(),
-        environment: environment.name.clone(),
-        source,
-    })?;
+    sheet.charge(&load).with_context(|| format!("{}, {}", deployment.name(), environment.name))?;
     Ok(sheet.lines)
+}
+
+impl Sheet<'_> {
+    fn charge(&mut self, load: &Load) -> anyhow::Result<()> {
+        front::charge(self, load)?;
+        if self.tasks() {
+            fargate_path::charge(self, load)?;
+        }
+        if self.functions() {
+            lambda_path::charge(self, load)?;
+        }
+        network::charge(self, load)?;
+        data::charge(self, load)?;
+        operations::charge(self, load)
+    }
 }

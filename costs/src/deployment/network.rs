@@ -4,15 +4,14 @@ use rust_decimal::{Decimal, dec};
 
 use super::demand::{Load, gigabytes};
 use super::{Part, Sheet, Store};
-use crate::services::data_transfer::DataTransfer;
-use crate::services::network::{InterfaceEndpoints, Nat};
-use crate::services::{Quantity, ServiceError};
+use crate::services::Quantity;
+use crate::services::network::{DataTransfer, InterfaceEndpoints, Nat};
 use crate::terraform::LogDestination;
 
 /// Bytes of an SQL statement and its rows.
 const SQL_BYTES: Decimal = dec!(2048);
 
-pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     if !sheet.tasks() && sheet.deployment.store == Store::Dynamodb {
         return Ok(());
     }

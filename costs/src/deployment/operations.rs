@@ -1,14 +1,12 @@
 //! Logs, metrics, alarms, keys, parameters and secrets of an environment.
 
-use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
 use rust_decimal::{Decimal, dec};
 
 use super::demand::{Load, gigabytes};
+use super::sheet::float;
 use super::{Front, Part, Sheet, Store};
-use crate::services::cloudwatch::{Cloudwatch, LogClass};
-use crate::services::datadog::{Datadog, Plan};
-use crate::services::small::{Kms, ParameterStore, SecretsManager};
-use crate::services::{Quantity, ServiceError};
+use crate::services::Quantity;
+use crate::services::small::{Cloudwatch, Datadog, Kms, ParameterStore, SecretsManager};
 use crate::terraform::{LogDestination, PaymentProvider};
 
 /// Bytes of the START, END and REPORT lines that Lambda writes about every invocation.
@@ -33,29 +31,27 @@ const SHOP_METRICS: Decimal = dec!(40);
 /// Share of the requests that the web ACL counts or blocks, and so logs, and the bytes of such an event.
 const WEB_ACL_LOGGED: [Decimal; 2] = [dec!(0.01), dec!(1500)];
 
-pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     charge_logs(sheet, load)?;
     charge_secrets(sheet, load)
 }
 
-fn charge_logs(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+fn charge_logs(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     let (stack, known) = (&sheet.environment.stack, sheet.counted_known());
     let router = stack.log_destination == LogDestination::Datadog;
     let invocations = if sheet.worker_is_function() { sheet.worker_rounds() } else { Decimal::ZERO };
-    let platform = (load.functions.requests + invocations) * PLATFORM_LOG_BYTES;
+    let platform = (load.lambda.requests + invocations) * PLATFORM_LOG_BYTES;
     // Lines of functions always go to CloudWatch.
     let of_tasks = if router { Decimal::ZERO } else { load.tasks.log_bytes };
-    let shop = gigabytes(of_tasks + load.functions.log_bytes + platform);
+    let shop = gigabytes(of_tasks + load.lambda.log_bytes + platform);
     let around = surroundings_gb(sheet, load);
     let months = stack.environment.log_retention_days / dec!(30);
     let logs = Cloudwatch {
         ingested_gb: Some(Quantity::new(shop, known)),
         stored_gb_months: Some(Quantity::derived((shop + around) * COMPRESSION * months)),
         scanned_gb: None,
-        log_class: LogClass::Standard,
         metrics: None,
         alarms: Some(Quantity::declared(Decimal::from(alarms(sheet)) * sheet.months())),
-        high_resolution_alarms: None,
         dashboards: Some(Quantity::declared(sheet.months())),
     };
     sheet.add(Part::Observability, &logs)?;
@@ -70,16 +66,10 @@ fn charge_logs(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
     sheet.add(Part::Observability, &metrics)?;
     if router && sheet.tasks() {
         let datadog = Datadog {
-            tasks: None,
-            apm_tasks: None,
-            plan: Plan::Annual,
             functions: None,
             traced_invocations_per_month: None,
-            hosts: None,
-            apm_hosts: None,
             ingested_gb: Some(Quantity::new(gigabytes(load.tasks.log_bytes), known)),
             indexed_events_15_days: Some(Quantity::assumed(load.tasks.log_bytes / LOG_EVENT_BYTES)),
-            indexed_events_30_days: None,
         };
         sheet.add(Part::Observability, &datadog)?;
     }
@@ -110,17 +100,15 @@ fn metrics(sheet: &Sheet<'_>, load: &Load) -> Decimal {
     let insights =
         if sheet.tasks() && stack.modules.container_insights { cluster + service * services } else { Decimal::ZERO };
     let shop =
-        [load.functions.requests, load.tasks.requests].into_iter().map(|requests| SHOP_METRICS * busy(sheet, requests));
+        [load.lambda.requests, load.tasks.requests].into_iter().map(|requests| SHOP_METRICS * busy(sheet, requests));
     insights * sheet.months() + shop.sum::<Decimal>() * sheet.months()
 }
 
 /// Share of the hours in which a metric gets a value, when each request feeds one of all.
 fn busy(sheet: &Sheet<'_>, requests: Decimal) -> Decimal {
     let days = sheet.hours() / dec!(24);
-    let per_day = requests.checked_div(days * SHOP_METRICS).unwrap_or_default();
-    let of_an_hour = |share: &Decimal| -(-(per_day * share).to_f64().unwrap_or_default()).exp_m1();
-    let hours: f64 = sheet.day.iter().map(of_an_hour).sum();
-    Decimal::from_f64(hours / 24.0).unwrap_or_default().round_dp(6)
+    let per_day = float(requests.checked_div(days * SHOP_METRICS).unwrap_or_default());
+    sheet.over_a_day(|share| -(-(per_day * share)).exp_m1() / 24.0)
 }
 
 /// Metrics in alarms of the modules: two of the load balancer, five of a service, four of the database, two of the table and of a
@@ -148,7 +136,7 @@ fn alarms(sheet: &Sheet<'_>) -> usize {
         + when(api, 1)
 }
 
-fn charge_secrets(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+fn charge_secrets(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     let deploys = sheet.profile.options.deploys_per_month * sheet.months();
     let of_tasks = if sheet.tasks() { deploys * sheet.environment.least_tasks() } else { Decimal::ZERO };
     let starts = of_tasks + sheet.cold_starts(load).values().sum::<Decimal>();

@@ -11,11 +11,10 @@ use crate::line::Known;
 use crate::measured::Measured;
 use crate::price_book::Prices;
 use crate::profile::{Environment, Profile};
-use crate::services::{Context, Service, ServiceError, Statement, lambda};
+use crate::services::{Context, Service, Statement, lambda};
 use crate::simulation::cold_share;
 use crate::terraform::PaymentProvider;
 
-/// The bill while it is written.
 pub struct Sheet<'a> {
     pub deployment: Deployment,
     pub environment: &'a Environment,
@@ -47,19 +46,16 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// Adds the bill of a service.
-    pub fn add(&mut self, part: Part, usage: &dyn Service) -> Result<(), ServiceError> {
+    pub fn add(&mut self, part: Part, usage: &dyn Service) -> anyhow::Result<()> {
         let lines = Statement::of(usage, &self.context)?.lines;
         self.lines.extend(lines.into_iter().map(|line| BillLine { part, line }));
         Ok(())
     }
 
-    /// Whether there are tasks.
     pub fn tasks(&self) -> bool {
         self.deployment.path != Path::Lambda
     }
 
-    /// Whether there are functions.
     pub fn functions(&self) -> bool {
         self.deployment.path != Path::Fargate
     }
@@ -79,7 +75,6 @@ impl<'a> Sheet<'a> {
         self.environment.services().len() + usize::from(payments)
     }
 
-    /// Hours of the environment.
     pub fn hours(&self) -> Decimal {
         self.environment.hours
     }
@@ -94,10 +89,9 @@ impl<'a> Sheet<'a> {
         self.environment.hours / self.profile.options.month_hours
     }
 
-    /// Memory of a function, MB.
     pub fn function_memory_mb(&self, function: &str) -> Decimal {
         let memory = &self.environment.stack.modules.function_memory_mb;
-        memory.get(function).map_or(Decimal::ZERO, |memory| memory.0)
+        memory.get(function).copied().unwrap_or_default()
     }
 
     /// Data in the store. Every environment has the catalog; orders and carts grow with the load.
@@ -108,7 +102,7 @@ impl<'a> Sheet<'a> {
     /// Invocations of each function that start an environment: the profile's share, or what the load of each hour of the day gives.
     pub fn cold_starts(&self, load: &Load) -> &BTreeMap<String, Decimal> {
         self.cold_starts.get_or_init(|| {
-            let functions = load.functions.functions.iter();
+            let functions = load.functions.iter();
             functions.map(|(name, function)| (name.clone(), self.cold_starts_of(name, function))).collect()
         })
     }
@@ -117,7 +111,6 @@ impl<'a> Sheet<'a> {
         if let Some(share) = self.profile.options.cold_start_share {
             return function.requests * share;
         }
-        let float = |value: Decimal| value.to_f64().unwrap_or_default();
         let slowdown = float(lambda::slowdown(self.function_memory_mb(name)));
         let stay_s = float(self.profile.options.idle_environment_s);
         // Seconds of one hour of the day in all days that the environment exists.
@@ -127,9 +120,13 @@ impl<'a> Sheet<'a> {
             return Decimal::ZERO;
         }
         let service_s = (wall_ms + cpu_ms * (slowdown - 1.0)) / requests / 1000.0;
-        let in_an_hour = |hour: f64| requests * hour * cold_share(requests * hour / seconds, service_s, stay_s);
-        let starts: f64 = self.day.iter().map(|hour| in_an_hour(float(*hour))).sum();
-        Decimal::from_f64(starts).unwrap_or_default().round_dp(6)
+        self.over_a_day(|hour| requests * hour * cold_share(requests * hour / seconds, service_s, stay_s))
+    }
+
+    /// The sum over the hours of a day of what follows from an hour's share of the load.
+    pub fn over_a_day(&self, of_an_hour: impl Fn(f64) -> f64) -> Decimal {
+        let sum: f64 = self.day.iter().map(|hour| of_an_hour(float(*hour))).sum();
+        Decimal::from_f64(sum).unwrap_or_default().round_dp(6)
     }
 
     /// How well times, memory and sizes of the measured profile are known, and with them what is computed from them.
@@ -141,4 +138,8 @@ impl<'a> Sheet<'a> {
     pub fn counted_known(&self) -> Known {
         self.measured.counts().max(Known::Derived)
     }
+}
+
+pub fn float(value: Decimal) -> f64 {
+    value.to_f64().unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use rust_decimal::{Decimal, dec};
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request};
@@ -19,7 +19,6 @@ pub(super) struct Client {
     cookies: BTreeMap<String, String>,
 }
 
-/// An answer.
 pub(super) struct Answer {
     pub body: String,
     /// Where the shop sends the browser next.
@@ -33,33 +32,25 @@ pub(super) struct Answer {
 pub(super) struct Sample {
     /// Method and pattern.
     pub route: String,
-    pub cpu_ms: Decimal,
     pub wall_ms: Decimal,
-    pub peak_memory_bytes: u64,
     pub request_bytes: u64,
     pub response_bytes: u64,
+    pub usage: Usage,
+}
+
+/// The header `x-shopease-usage`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Usage {
+    #[serde(default)]
+    route: String,
+    pub cpu_us: u64,
+    #[serde(default)]
+    pub peak_memory_bytes: u64,
     pub store_requests: u64,
     pub read_units: Decimal,
     pub write_units: Decimal,
     pub statements: u64,
     pub log_bytes: u64,
-}
-
-/// The header `x-shopease-usage`.
-#[derive(Deserialize)]
-struct Usage {
-    #[serde(default)]
-    route: String,
-    cpu_us: u64,
-    #[serde(default)]
-    peak_memory_bytes: u64,
-    store_requests: u64,
-    #[serde(with = "crate::number")]
-    read_units: Decimal,
-    #[serde(with = "crate::number")]
-    write_units: Decimal,
-    statements: u64,
-    log_bytes: u64,
 }
 
 /// Headers of an answer that do not count: one is there for the measurement only, the other, 30 bytes, is as long as its digits.
@@ -106,10 +97,7 @@ impl Client {
         self.send("POST", action, Some("application/x-www-form-urlencoded"), pairs.join("&"))
     }
 
-    /// Sends a request.
-    ///
-    /// # Errors
-    /// When there is no answer, or it is an error.
+    /// Sends a request. A response above 399 is an error.
     pub(super) fn send(
         &mut self,
         method: &str,
@@ -167,19 +155,7 @@ fn sample(
     let usage: Usage = serde_json::from_str(usage).context("x-shopease-usage")?;
     let mut timings = headers.get_all("server-timing").iter().filter_map(|value| value.to_str().ok());
     let wall_ms = timings.find_map(duration).context("server-timing does not have the shop's time")?;
-    Ok(Some(Sample {
-        route: format!("{method} {}", usage.route),
-        cpu_ms: Decimal::from(usage.cpu_us) / dec!(1000),
-        wall_ms,
-        peak_memory_bytes: usage.peak_memory_bytes,
-        request_bytes,
-        response_bytes,
-        store_requests: usage.store_requests,
-        read_units: usage.read_units,
-        write_units: usage.write_units,
-        statements: usage.statements,
-        log_bytes: usage.log_bytes,
-    }))
+    Ok(Some(Sample { route: format!("{method} {}", usage.route), wall_ms, request_bytes, response_bytes, usage }))
 }
 
 /// Milliseconds that the handler took: of `shop;dur=1.2, lambda;dur=2.34` the first. The others are those of the front door.
@@ -197,6 +173,8 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rust_decimal::dec;
+
     use super::*;
 
     #[test]

@@ -4,7 +4,7 @@
 //! Counts (units, statements, bytes) do not depend on the machine, so they can be checked anywhere. Times do: they are only taken
 //! over from an optimized build.
 
-pub mod check;
+pub(crate) mod check;
 mod client;
 mod shop;
 mod walk;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, ensure};
 use rust_decimal::{Decimal, dec};
 
-pub use shop::Shop;
+pub(crate) use shop::Shop;
 
 use crate::deployment::{Path, Store};
 use crate::line::Known;
@@ -23,7 +23,7 @@ use client::Sample;
 
 /// What is walked, and how often.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Walks that count; one before them warms up.
     pub rounds: usize,
     /// Take over only what does not depend on the machine's speed.
@@ -31,10 +31,7 @@ pub struct Plan {
 }
 
 /// Measures every route of `before` on both paths of a running shop.
-///
-/// # Errors
-/// When the shop responds with an error, or does not report what a request used.
-pub fn measure(shop: &Shop, store: Store, before: &Measured, plan: Plan) -> anyhow::Result<Vec<Route>> {
+pub(crate) fn measure(shop: &Shop, store: Store, before: &Measured, plan: Plan) -> anyhow::Result<Vec<Route>> {
     let mut routes = Vec::new();
     for path in [Path::Fargate, Path::Lambda] {
         shop.send_all_to(path)?;
@@ -61,7 +58,6 @@ pub fn merged(before: &Measured, routes: Vec<Route>, counts_only: bool, date: &s
         let same = |new: &Route| new.route == old.route && new.path == old.path && new.store == old.store;
         routes.iter().any(same)
     };
-    // What was assumed for all paths and stores stays for those that nobody has measured.
     let mut all: Vec<_> = before.routes.iter().filter(|old| !is_replaced(old)).cloned().collect();
     all.extend(routes);
     let mut new = Measured { counts: Some(Known::Measured), routes: all, ..before.clone() };
@@ -75,19 +71,7 @@ pub fn merged(before: &Measured, routes: Vec<Route>, counts_only: bool, date: &s
     if !counts_only {
         new.confidence = Known::Measured;
     }
-    without_unused(new)
-}
-
-/// Without the entries that no path and store needs any more.
-fn without_unused(mut measured: Measured) -> Measured {
-    let places =
-        [Path::Fargate, Path::Lambda].map(|path| [Store::Dynamodb, Store::Postgresql].map(|store| (path, store)));
-    let all = measured.clone();
-    let is_used = |route: &Route| {
-        places.iter().flatten().any(|(path, store)| all.route(&route.route, *path, *store) == Some(route))
-    };
-    measured.routes.retain(is_used);
-    measured
+    new
 }
 
 fn names(measured: &Measured) -> impl Iterator<Item = &str> {
@@ -103,22 +87,22 @@ fn route(old: &Route, path: Path, store: Store, samples: &[Sample], counts_only:
         values.sort_unstable();
         values[values.len() / 2].round_dp(3).normalize()
     };
-    let memory = samples.iter().map(|sample| sample.peak_memory_bytes).max().unwrap_or_default();
+    let memory = samples.iter().map(|sample| sample.usage.peak_memory_bytes).max().unwrap_or_default();
     let time = |new: Decimal, old: Decimal| if counts_only { old } else { new };
     Ok(Route {
         route: old.route.clone(),
         function: old.function.clone(),
         path: Some(path),
         store: Some(store),
-        cpu_ms: time(median(|sample| sample.cpu_ms), old.cpu_ms),
+        cpu_ms: time(median(|sample| Decimal::from(sample.usage.cpu_us) / dec!(1000)), old.cpu_ms),
         wall_ms: time(median(|sample| sample.wall_ms), old.wall_ms),
         memory_mb: time((Decimal::from(memory) / dec!(1_000_000)).round_dp(1), old.memory_mb),
         request_bytes: median(|sample| sample.request_bytes.into()),
         response_bytes: median(|sample| sample.response_bytes.into()),
-        store_requests: median(|sample| sample.store_requests.into()),
-        read_units: median(|sample| sample.read_units),
-        write_units: median(|sample| sample.write_units),
-        sql_statements: median(|sample| sample.statements.into()),
-        log_bytes: median(|sample| sample.log_bytes.into()),
+        store_requests: median(|sample| sample.usage.store_requests.into()),
+        read_units: median(|sample| sample.usage.read_units),
+        write_units: median(|sample| sample.usage.write_units),
+        sql_statements: median(|sample| sample.usage.statements.into()),
+        log_bytes: median(|sample| sample.usage.log_bytes.into()),
     })
 }

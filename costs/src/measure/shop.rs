@@ -28,12 +28,9 @@ const LOG: &str = "front-door.log";
 const LOG_END: usize = 2000;
 
 impl Shop {
-    /// Starts the shop from the binaries in a directory, on a port and the next two or on free ones, and waits until it serves.
-    ///
-    /// # Errors
-    /// When a binary is missing, or the shop does not become ready.
-    pub fn start(binaries: &File, store: Store, port: Option<u16>, database_url: Option<&str>) -> anyhow::Result<Self> {
-        let port = port.map_or_else(free_ports, Ok)?;
+    /// Starts the shop from the binaries in a directory, and waits until it serves.
+    pub fn start(binaries: &File, store: Store, database_url: Option<&str>) -> anyhow::Result<Self> {
+        let port = free_ports()?;
         let program = binaries.join("front-door");
         ensure!(program.is_file(), "{} is missing: cargo build --workspace --bins makes it", program.display());
         let directory = tempfile::tempdir().context("a directory for the store")?;
@@ -89,9 +86,6 @@ impl Shop {
     }
 
     /// Sends all requests to one path from now on.
-    ///
-    /// # Errors
-    /// When the front door does not take the weights.
     pub(super) fn send_all_to(&self, path: Path) -> anyhow::Result<()> {
         let (fargate, lambda) = if path == Path::Fargate { (1, 0) } else { (0, 1) };
         let weights = serde_json::json!({ "fargate": fargate, "lambda": lambda }).to_string();

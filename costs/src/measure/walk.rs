@@ -107,7 +107,6 @@ fn chosen(page: &str, name: &str) -> Option<String> {
     attribute(checked.next()?, "value")
 }
 
-/// An attribute of the tag at the beginning of a text.
 fn attribute(text: &str, name: &str) -> Option<String> {
     let tag = text.split('>').next()?;
     Some(tag.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.to_owned())

@@ -4,15 +4,15 @@
 //!
 //! Format: AWS Price List API, "Reading an offer file".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use anyhow::{Context as _, ensure};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use thiserror::Error;
 
-use super::{BookError, Confidence, PriceBook, Row};
+use super::{Confidence, PriceBook, Row};
 use crate::number;
 
 /// Which products are which items.
@@ -64,64 +64,33 @@ pub struct Imported {
     pub left_out: usize,
 }
 
-/// Why a price list cannot be imported.
-#[derive(Debug, Error)]
-pub enum ImportError {
-    /// Neither JSON nor CSV of an offer file.
-    #[error("this is no AWS price list: {0}")]
-    Format(String),
-    /// A price or range that is no number.
-    #[error("the price list has {value:?} as {what} of {sku}")]
-    Number {
-        /// What was expected.
-        what: &'static str,
-        /// What was found.
-        value: String,
-        /// Which product.
-        sku: String,
-    },
-    /// Nothing in it that the price book knows.
-    #[error("the price list has no product that the price book has an item for ({0} prices were read)")]
-    Nothing(usize),
-    /// Tiers that do not fit each other.
-    #[error(transparent)]
-    Book(#[from] BookError),
-}
-
 /// Imports a price list; `name` becomes the source of the rows.
 ///
 /// # Errors
-/// [`ImportError`]; the book is then unchanged.
-pub fn import(book: &mut PriceBook, text: &str, name: &str) -> Result<Imported, ImportError> {
+/// When it is no price list, or nothing in it has an item; the book is then unchanged.
+pub fn import(book: &mut PriceBook, text: &str, name: &str) -> anyhow::Result<Imported> {
     let offers = if text.trim_start().starts_with('{') { read_json(text)? } else { read_csv(text)? };
     let mut rows: Vec<Row> = Vec::new();
     let mut imported = Imported::default();
     for offer in &offers {
-        match MAPPINGS.iter().find(|mapping| mapping.fits(offer)) {
-            Some(mapping) => {
-                let row = mapping.row(offer, name);
-                let twin = |old: &&Row| {
-                    (&old.service, &old.region, &old.item, old.tier_from)
-                        == (&row.service, &row.region, &row.item, row.tier_from)
-                };
-                // The same price under several operations or groups.
-                if rows.iter().any(|old| twin(&old) && old.price_usd == row.price_usd) {
-                    continue;
-                }
-                rows.push(row);
-            }
-            None => imported.left_out += 1,
+        let Some(mapping) = MAPPINGS.iter().find(|mapping| mapping.fits(offer)) else {
+            imported.left_out += 1;
+            continue;
+        };
+        let row = mapping.row(offer, name);
+        let name = |row: &Row| (row.service.clone(), row.region.clone(), row.item.clone(), row.tier_from);
+        // The same price may stand under several operations or groups.
+        if !rows.iter().any(|old| name(old) == name(&row) && old.price_usd == row.price_usd) {
+            rows.push(row);
         }
     }
-    if rows.is_empty() {
-        return Err(ImportError::Nothing(offers.len()));
-    }
-    for row in &rows {
-        let item = format!("{} / {} in {}", row.service, row.item, row.region);
-        if !imported.items.contains(&item) {
-            imported.items.push(item);
-        }
-    }
+    let read = offers.len();
+    ensure!(
+        !rows.is_empty(),
+        "the price list has no product that the price book has an item for ({read} prices were read)"
+    );
+    let item = |row: &Row| format!("{} / {} in {}", row.service, row.item, row.region);
+    imported.items = rows.iter().map(item).collect::<BTreeSet<_>>().into_iter().collect();
     book.replace(rows)?;
     Ok(imported)
 }
@@ -179,48 +148,42 @@ fn is_region_prefix(prefix: &str) -> bool {
         && ["US", "EU", "AP", "CA", "SA", "ME", "AF", "IL", "UG", "MX"].iter().any(|area| letters.starts_with(area))
 }
 
-fn range(text: &str, what: &'static str, sku: &str) -> Result<Option<Decimal>, ImportError> {
-    if text.is_empty() || text.eq_ignore_ascii_case("inf") {
-        return Ok(None);
-    }
-    let wrong = || ImportError::Number { what, value: text.to_owned(), sku: sku.to_owned() };
-    number::parse(text).map(Some).ok_or_else(wrong)
+/// The end of a range; none is without end.
+fn range(text: &str, sku: &str) -> anyhow::Result<Option<Decimal>> {
+    if text.is_empty() || text.eq_ignore_ascii_case("inf") { Ok(None) } else { amount(text, sku).map(Some) }
 }
 
-fn read_json(text: &str) -> Result<Vec<Offer>, ImportError> {
-    let list: Value = serde_json::from_str(text).map_err(|error| ImportError::Format(error.to_string()))?;
-    let missing = |what: &str| ImportError::Format(format!("{what} is missing"));
+fn amount(text: &str, sku: &str) -> anyhow::Result<Decimal> {
+    number::parse(text).with_context(|| format!("the price list has {text:?} as a number of {sku}"))
+}
+
+fn read_json(text: &str) -> anyhow::Result<Vec<Offer>> {
+    let list: Value = serde_json::from_str(text).context("this is no AWS price list")?;
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let products = list.get("products").and_then(Value::as_object).ok_or_else(|| missing("products"))?;
-    let terms = list.pointer("/terms/OnDemand").and_then(Value::as_object).ok_or_else(|| missing("terms.OnDemand"))?;
-    let published = text(&list, "publicationDate");
+    let fields = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    let products = list.get("products").context("this is no AWS price list: products is missing")?;
+    let terms = list.pointer("/terms/OnDemand").context("this is no AWS price list: terms.OnDemand is missing")?;
+    let (code, published) = (text(&list, "offerCode"), text(&list, "publicationDate"));
     let mut offers = Vec::new();
-    for (sku, terms) in terms {
-        let Some(product) = products.get(sku) else { continue };
-        let attributes = product.get("attributes").and_then(Value::as_object);
-        let family = product.get("productFamily").map(|family| ("productFamily".to_owned(), family.clone()));
-        let attributes: BTreeMap<String, String> = attributes
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .chain(family)
-            .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
-            .collect();
-        for term in terms.as_object().into_iter().flat_map(|terms| terms.values()) {
-            let from = Some(text(term, "effectiveDate")).filter(|date| !date.is_empty()).unwrap_or(published.clone());
-            let dimensions = term.get("priceDimensions").and_then(Value::as_object);
-            for dimension in dimensions.into_iter().flat_map(|dimensions| dimensions.values()) {
-                let usd = dimension.pointer("/pricePerUnit/USD").and_then(Value::as_str).unwrap_or_default();
-                let wrong = || ImportError::Number { what: "price", value: usd.to_owned(), sku: sku.clone() };
+    for (sku, terms) in fields(terms) {
+        let Some(product) = products.get(&sku) else { continue };
+        let family = ("productFamily".to_owned(), product["productFamily"].clone());
+        let attributes = fields(&product["attributes"]).into_iter().chain([family]);
+        let attributes: BTreeMap<String, String> =
+            attributes.filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
+        for (_, term) in fields(&terms) {
+            let from = Some(text(&term, "effectiveDate")).filter(|date| !date.is_empty()).unwrap_or(published.clone());
+            for (_, dimension) in fields(&term["priceDimensions"]) {
                 offers.push(Offer {
-                    service_code: Some(text(&list, "offerCode"))
-                        .filter(|code| !code.is_empty())
-                        .or_else(|| attributes.get("servicecode").cloned())
-                        .unwrap_or_default(),
+                    service_code: if code.is_empty() {
+                        text(&product["attributes"], "servicecode")
+                    } else {
+                        code.clone()
+                    },
                     attributes: attributes.clone(),
-                    begin: range(&text(dimension, "beginRange"), "beginRange", sku)?,
-                    end: range(&text(dimension, "endRange"), "endRange", sku)?,
-                    price: number::parse(usd).ok_or_else(wrong)?,
+                    begin: range(&text(&dimension, "beginRange"), &sku)?,
+                    end: range(&text(&dimension, "endRange"), &sku)?,
+                    price: amount(&text(&dimension["pricePerUnit"], "USD"), &sku)?,
                     date: from.chars().take(10).collect(),
                 });
             }
@@ -230,36 +193,31 @@ fn read_json(text: &str) -> Result<Vec<Offer>, ImportError> {
 }
 
 /// The CSV has the columns of the JSON under names for people: `Usage Type`, `Region Code`, `StartingRange`.
-fn read_csv(text: &str) -> Result<Vec<Offer>, ImportError> {
+fn read_csv(text: &str) -> anyhow::Result<Vec<Offer>> {
     let table = text.splitn(CSV_METADATA_LINES + 1, '\n').nth(CSV_METADATA_LINES).unwrap_or_default();
     let mut reader = csv::Reader::from_reader(table.as_bytes());
-    let format = |error: csv::Error| ImportError::Format(error.to_string());
-    let head: Vec<String> = reader.headers().map_err(format)?.iter().map(column).collect();
+    let head: Vec<String> = reader.headers().context("this is no AWS price list")?.iter().map(column).collect();
     for needed in ["sku", "termtype", "priceperunit", "usagetype"] {
-        if !head.iter().any(|name| name == needed) {
-            return Err(ImportError::Format(format!("there is no column {needed} after five lines of metadata")));
-        }
+        let found = head.iter().any(|name| name == needed);
+        ensure!(found, "this is no AWS price list: there is no column {needed} after five lines of metadata");
     }
     let mut offers = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(format)?;
+        let record = record.context("this is no AWS price list")?;
         let cells: BTreeMap<String, String> = head.iter().cloned().zip(record.iter().map(str::to_owned)).collect();
         let cell = |name: &str| cells.get(name).map_or("", String::as_str);
         if cell("termtype") != "OnDemand" || (!cell("currency").is_empty() && cell("currency") != "USD") {
             continue;
         }
-        let sku = cell("sku").to_owned();
-        let usd = cell("priceperunit").to_owned();
-        let wrong = || ImportError::Number { what: "price", value: usd.clone(), sku: sku.clone() };
         let mut attributes = cells.clone();
-        for (json, csv) in ATTRIBUTES {
-            attributes.insert(json.to_owned(), cell(csv).to_owned());
+        for json in ATTRIBUTES {
+            attributes.insert(json.to_owned(), cell(&json.to_lowercase()).to_owned());
         }
         offers.push(Offer {
             service_code: cell("servicecode").to_owned(),
-            begin: range(cell("startingrange"), "StartingRange", &sku)?,
-            end: range(cell("endingrange"), "EndingRange", &sku)?,
-            price: number::parse(&usd).ok_or_else(wrong)?,
+            begin: range(cell("startingrange"), cell("sku"))?,
+            end: range(cell("endingrange"), cell("sku"))?,
+            price: amount(cell("priceperunit"), cell("sku"))?,
             date: cell("effectivedate").chars().take(10).collect(),
             attributes,
         });
@@ -267,16 +225,9 @@ fn read_csv(text: &str) -> Result<Vec<Offer>, ImportError> {
     Ok(offers)
 }
 
-/// Names of attributes in JSON that differ from the column without blanks and in lower case.
-const ATTRIBUTES: [(&str, &str); 7] = [
-    ("locationType", "locationtype"),
-    ("productFamily", "productfamily"),
-    ("regionCode", "regioncode"),
-    ("instanceType", "instancetype"),
-    ("databaseEngine", "databaseengine"),
-    ("deploymentOption", "deploymentoption"),
-    ("volumeType", "volumetype"),
-];
+/// Names of attributes in JSON that have capital letters; columns are compared in lower case and without blanks.
+const ATTRIBUTES: [&str; 7] =
+    ["locationType", "productFamily", "regionCode", "instanceType", "databaseEngine", "deploymentOption", "volumeType"];
 
 fn column(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()

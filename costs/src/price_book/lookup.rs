@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use anyhow::{Context as _, anyhow, bail, ensure};
 use rust_decimal::{Decimal, dec};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Confidence, Price, PriceBook, PriceError, Provenance};
+use super::{Confidence, Price, PriceBook, Provenance};
 use crate::services::Quantity;
 use crate::tiers::Tier;
 
@@ -17,16 +18,12 @@ const MOST: Decimal = dec!(1_000_000);
 /// Where the price book has a price.
 #[derive(Debug, Clone, Copy)]
 pub struct Key<'a> {
-    /// Service of the price book.
     pub service: &'static str,
-    /// Item of the price book.
     pub item: &'a str,
-    /// What one unit is.
     pub unit: &'static str,
 }
 
 impl<'a> Key<'a> {
-    /// A price.
     pub const fn new(service: &'static str, item: &'a str, unit: &'static str) -> Self {
         Self { service, item, unit }
     }
@@ -59,35 +56,24 @@ pub struct GivenTier {
 
 impl GivenPrice {
     /// The price under its name.
-    ///
-    /// # Errors
-    /// When it is too large, or its tiers do not follow each other.
-    pub fn price(&self, name: &str) -> Result<Price, PriceError> {
+    pub(crate) fn price(&self, name: &str) -> anyhow::Result<Price> {
         let given = match self {
             Self::Usd(usd) => &[GivenTier { up_to: None, usd: *usd }][..],
             Self::Tiers(tiers) => tiers,
         };
-        let wrong = |problem: &str| PriceError::Override { name: name.to_owned(), problem: problem.to_owned() };
         let mut tiers: Vec<Tier> = Vec::new();
         for tier in given {
-            let from = match tiers.last() {
-                None => Decimal::ZERO,
-                Some(last) => last.to.ok_or_else(|| wrong("a tier follows one without end"))?,
-            };
+            let from = tiers.last().map_or(Some(Decimal::ZERO), |last| last.to);
+            let from = from.with_context(|| format!("price \"{name}\": a tier follows one without end"))?;
             let to = tier.up_to.map(|end| end.value);
-            if to.is_some_and(|to| to <= from) {
-                return Err(wrong("a tier ends before it begins"));
-            }
-            if tier.usd.value > MOST {
-                return Err(wrong("it is more than 1,000,000 USD"));
-            }
+            ensure!(to.is_none_or(|to| to > from), "price \"{name}\": a tier ends before it begins");
+            ensure!(tier.usd.value <= MOST, "price \"{name}\": it is more than 1,000,000 USD");
             tiers.push(Tier { from, to, price: tier.usd.value });
         }
-        if tiers.is_empty() {
-            return Err(wrong("a list of tiers is empty"));
-        }
+        ensure!(!tiers.is_empty(), "price \"{name}\": a list of tiers is empty");
         let source = format!("\"{name}\" of the request");
-        let provenances = vec![Provenance { date: String::new(), source, confidence: Confidence::Given }];
+        let provenance = Provenance { date: String::new(), source, confidence: Confidence::Given };
+        let provenances = vec![provenance; tiers.len()];
         Ok(Price { tiers, unit: String::new(), provenances })
     }
 }
@@ -128,16 +114,12 @@ impl<'a> Prices<'a> {
         Prices { region, ..*self }
     }
 
-    /// The region asked for.
     pub fn region(&self) -> &'a str {
         self.region
     }
 
-    /// The price.
-    ///
-    /// # Errors
-    /// [`PriceError::Missing`] with service, item, region and unit.
-    pub fn get(&self, key: Key<'_>) -> Result<Arc<Price>, PriceError> {
+    /// The price; one that nobody has is an error.
+    pub(crate) fn get(&self, key: Key<'_>) -> anyhow::Result<Arc<Price>> {
         if let Some(given) = self.given.and_then(|given| given.get(&key.name())) {
             return Ok(Arc::new(Price { unit: key.unit.to_owned(), ..given.clone() }));
         }
@@ -153,25 +135,17 @@ impl<'a> Prices<'a> {
             }
             return Ok(Arc::new(price));
         }
-        let regions = self.book.regions(key.service, key.item);
-        let only = || format!(", only in {}", regions.iter().copied().collect::<Vec<_>>().join(", "));
-        Err(PriceError::Missing {
-            name: key.name(),
-            region: self.region.to_owned(),
-            unit: key.unit.to_owned(),
-            hint: if regions.is_empty() { String::new() } else { only() },
-        })
+        let (name, unit, region) = (key.name(), key.unit, self.region);
+        let regions: Vec<&str> = self.book.regions(key.service, key.item).into_iter().collect();
+        let only = if regions.is_empty() { String::new() } else { format!(", only in {}", regions.join(", ")) };
+        bail!(
+            "no price for {name} in {region} (per {unit}){only}; give \"{name}\" in \"prices\", or import a price list"
+        );
     }
 
     /// The units that the free tier gives: the end of the first tier of the allowance.
-    ///
-    /// # Errors
-    /// [`PriceError::Missing`] when nobody says how much is free.
-    pub fn allowance(&self, key: Key<'_>) -> Result<Decimal, PriceError> {
-        let free = self.get(key)?;
-        free.tiers.first().and_then(|tier| tier.to).ok_or_else(|| PriceError::Override {
-            name: key.name(),
-            problem: "an allowance is a list of one tier with an end".to_owned(),
-        })
+    pub(crate) fn allowance(&self, key: Key<'_>) -> anyhow::Result<Decimal> {
+        let end = self.get(key)?.tiers.first().and_then(|tier| tier.to);
+        end.ok_or_else(|| anyhow!("price \"{}\": an allowance is a list of one tier with an end", key.name()))
     }
 }

@@ -4,15 +4,15 @@
 pub mod import;
 mod lookup;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use std::sync::{Arc, LazyLock};
 
+use anyhow::{Context as _, bail};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-pub use lookup::{GivenPrice, GivenTier, Key, Prices};
+pub(crate) use lookup::{GivenPrice, Key, Prices};
 
 use crate::tiers::Tier;
 
@@ -23,50 +23,25 @@ static BUILT_IN: LazyLock<PriceBook> = LazyLock::new(|| {
 });
 
 /// Columns of the price file.
-const COLUMNS: [&str; 12] = [
-    "service",
-    "region",
-    "item",
-    "unit",
-    "price_usd",
-    "tier_from",
-    "tier_to",
-    "value",
-    "date",
-    "confidence",
-    "source",
-    "note",
-];
+const COLUMNS: &str = "service,region,item,unit,price_usd,tier_from,tier_to,value,date,confidence,source,note";
 
-/// How far a price is to be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Confidence {
-    /// Given with the request.
-    Given,
-    /// Quoted from a price list, with its date.
-    High,
-    /// Quoted by somebody who quotes a price list, or old.
-    Medium,
-    /// One source, or sources that disagree.
-    Low,
-    /// Computed from prices of other regions or items, as the source says.
-    Derived,
-    /// Nobody compared it with a price list.
-    Unverified,
-}
-
-impl Confidence {
-    /// The word in tables and in the price file.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Given => "given",
-            Self::High => "high",
-            Self::Medium => "medium",
-            Self::Low => "low",
-            Self::Derived => "derived",
-            Self::Unverified => "unverified",
-        }
+words! {
+    /// How far a price is to be trusted.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    Confidence {
+        /// Given with the request.
+        Given = "given",
+        /// Quoted from a price list, with its date.
+        High = "high",
+        /// Quoted by somebody who quotes a price list, or old.
+        Medium = "medium",
+        /// One source, or sources that disagree.
+        Low = "low",
+        /// Computed from prices of other regions or items, as the source says.
+        Derived = "derived",
+        /// Nobody compared it with a price list.
+        Unverified = "unverified",
     }
 }
 
@@ -94,16 +69,12 @@ pub struct Row {
     /// What one unit is: `GB-second`.
     pub unit: String,
     /// USD per unit; empty on rows that state a rule.
-    #[serde(with = "crate::number::option")]
     pub price_usd: Option<Decimal>,
     /// First unit of the tier.
-    #[serde(with = "crate::number::option")]
     pub tier_from: Option<Decimal>,
     /// End of the tier, exclusive.
-    #[serde(with = "crate::number::option")]
     pub tier_to: Option<Decimal>,
     /// The number in a rule: an LCU divisor, a share.
-    #[serde(with = "crate::number::option")]
     pub value: Option<Decimal>,
     /// ISO 8601 day, month or year.
     pub date: String,
@@ -133,82 +104,11 @@ pub struct Price {
     pub provenances: Vec<Provenance>,
 }
 
-impl Price {
-    /// Where a tier is from; of the first tier when there are fewer.
-    pub fn provenance(&self, tier: usize) -> Option<&Provenance> {
-        self.provenances.get(tier).or(self.provenances.first())
-    }
-}
-
-/// Why there is no price.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum PriceError {
-    /// No row has it.
-    #[error(
-        "no price for {name} in {region} (per {unit}){hint}; give \"{name}\" in \"prices\", or import a price list"
-    )]
-    Missing {
-        /// Service and item of the price book.
-        name: String,
-        /// The region asked for.
-        region: String,
-        /// What one unit would be.
-        unit: String,
-        /// Regions that have it.
-        hint: String,
-    },
-    /// The tiers do not cover the quantity.
-    #[error("{name} in {region} (per {unit}): {problem}")]
-    Unpriced {
-        /// Service and item of the price book.
-        name: String,
-        /// The region asked for.
-        region: String,
-        /// What one unit is.
-        unit: String,
-        /// What is not covered.
-        problem: crate::tiers::Unpriced,
-    },
-    /// An override that is no price.
-    #[error("price \"{name}\": {problem}")]
-    Override {
-        /// As given.
-        name: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-}
-
-/// Why a price file cannot be read.
-#[derive(Debug, Error)]
-pub enum BookError {
-    /// Not CSV, or not with these columns.
-    #[error("the price file cannot be read")]
-    Csv(#[from] csv::Error),
-    /// Tiers that overlap, leave a gap, or do not begin at zero.
-    #[error("{service} / {item} in {region}: {problem}")]
-    Tiers {
-        /// Service of the row.
-        service: String,
-        /// Item of the row.
-        item: String,
-        /// Region of the row.
-        region: String,
-        /// What is wrong.
-        problem: String,
-    },
-}
-
 /// All rows, and the prices that they make.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PriceBook {
     rows: Vec<Row>,
     prices: HashMap<String, Arc<Price>>,
-}
-
-/// Key of a price in the index.
-fn index_key(service: &str, region: &str, item: &str) -> String {
-    [service, region, item].join("\n")
 }
 
 impl PriceBook {
@@ -220,31 +120,32 @@ impl PriceBook {
     /// Reads a price file.
     ///
     /// # Errors
-    /// [`BookError`] for what is not a price file, and for tiers that overlap or leave a gap.
-    pub fn from_csv(file: impl Read) -> Result<Self, BookError> {
-        let rows = csv::Reader::from_reader(file).deserialize().collect::<Result<Vec<Row>, _>>()?;
-        Self::of(rows)
+    /// For what is not a price file, and for tiers that overlap or leave a gap.
+    pub fn from_csv(file: impl Read) -> anyhow::Result<Self> {
+        let rows = csv::Reader::from_reader(file).deserialize().collect::<Result<Vec<Row>, _>>();
+        Self::of(rows.context("the price file cannot be read")?)
     }
 
-    fn of(rows: Vec<Row>) -> Result<Self, BookError> {
-        let mut book = Self { rows, prices: HashMap::new() };
-        book.check()?;
-        let names: BTreeSet<_> = book.rows.iter().map(|row| (&*row.service, &*row.region, &*row.item)).collect();
-        let price = |(service, region, item)| {
-            Some((index_key(service, region, item), Arc::new(book.assemble(service, region, item)?)))
-        };
-        let prices = names.into_iter().filter_map(price).collect();
-        book.prices = prices;
-        Ok(book)
+    fn of(rows: Vec<Row>) -> anyhow::Result<Self> {
+        let mut by_name: BTreeMap<[&str; 3], Vec<&Row>> = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.price_usd.is_some()) {
+            by_name.entry([&row.service, &row.region, &row.item]).or_default().push(row);
+        }
+        let mut prices = HashMap::new();
+        for (name @ [service, region, item], rows) in by_name {
+            let price = assemble(rows).with_context(|| format!("{service} / {item} in {region}"))?;
+            prices.insert(name.join("\n"), Arc::new(price));
+        }
+        Ok(Self { rows, prices })
     }
 
     /// Writes the price file.
     ///
     /// # Errors
     /// When the writer fails.
-    pub fn to_csv(&self) -> Result<String, BookError> {
+    pub fn to_csv(&self) -> anyhow::Result<String> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(COLUMNS)?;
+        writer.write_record(COLUMNS.split(','))?;
         for row in &self.rows {
             let number = |number: Option<Decimal>| number.map(|n| n.normalize().to_string()).unwrap_or_default();
             let [price, from, to, value] = [row.price_usd, row.tier_from, row.tier_to, row.value].map(number);
@@ -253,8 +154,7 @@ impl PriceBook {
             let origin: [&str; 4] = [&row.date, row.confidence.word(), &row.source, &row.note];
             writer.write_record([names, numbers, origin].concat())?;
         }
-        let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        Ok(String::from_utf8(writer.into_inner()?)?)
     }
 
     /// All rows, in the order of the file.
@@ -277,25 +177,14 @@ impl PriceBook {
 
     /// The price of an item in exactly this region.
     pub fn price(&self, service: &str, region: &str, item: &str) -> Option<Arc<Price>> {
-        self.prices.get(&index_key(service, region, item)).cloned()
-    }
-
-    fn assemble(&self, service: &str, region: &str, item: &str) -> Option<Price> {
-        let mut rows: Vec<_> = self.priced(service, region, item).collect();
-        rows.sort_by_key(|row| row.tier_from);
-        let unit = rows.first()?.unit.clone();
-        let provenances = rows.iter().map(|row| row.provenance()).collect();
-        let tier =
-            |row: &&Row| Some(Tier { from: row.tier_from.unwrap_or_default(), to: row.tier_to, price: row.price_usd? });
-        let tiers = rows.iter().filter_map(tier).collect();
-        Some(Price { tiers, unit, provenances })
+        self.prices.get(&[service, region, item].join("\n")).cloned()
     }
 
     /// Puts `rows` in the place of those with the same service, region and item.
     ///
     /// # Errors
-    /// [`BookError::Tiers`] when the new rows do not fit each other; the book is then unchanged.
-    pub fn replace(&mut self, rows: Vec<Row>) -> Result<(), BookError> {
+    /// When the new rows do not fit each other; the book is then unchanged.
+    pub fn replace(&mut self, rows: Vec<Row>) -> anyhow::Result<()> {
         let same =
             |old: &Row, new: &Row| old.service == new.service && old.region == new.region && old.item == new.item;
         let mut next = self.rows.clone();
@@ -304,34 +193,22 @@ impl PriceBook {
         *self = Self::of(next)?;
         Ok(())
     }
+}
 
-    fn priced<'a>(&'a self, service: &'a str, region: &'a str, item: &'a str) -> impl Iterator<Item = &'a Row> {
-        let same = move |row: &&Row| row.service == service && row.region == region && row.item == item;
-        self.rows.iter().filter(same).filter(|row| row.price_usd.is_some())
-    }
-
-    /// Tiers begin at zero and follow each other; a single price is one row.
-    fn check(&self) -> Result<(), BookError> {
-        let names: BTreeSet<_> = self.rows.iter().map(|row| (&*row.service, &*row.region, &*row.item)).collect();
-        for (service, region, item) in names {
-            let mut rows: Vec<_> = self.priced(service, region, item).collect();
-            rows.sort_by_key(|row| row.tier_from);
-            let mut end = Some(Decimal::ZERO);
-            for row in rows {
-                let negative = row.price_usd.is_some_and(|price| price < Decimal::ZERO);
-                let follows = end == Some(row.tier_from.unwrap_or_default());
-                let problem = match (negative, follows) {
-                    (true, _) => "a price is negative",
-                    (_, false) => "its tiers overlap or leave a gap",
-                    (false, true) => "",
-                };
-                if !problem.is_empty() {
-                    let (service, region, item) = (service.to_owned(), region.to_owned(), item.to_owned());
-                    return Err(BookError::Tiers { service, region, item, problem: problem.to_owned() });
-                }
-                end = row.tier_to;
-            }
+/// The price that some rows make: tiers begin at zero and follow each other, a single price is one row.
+fn assemble(mut rows: Vec<&Row>) -> anyhow::Result<Price> {
+    rows.sort_by_key(|row| row.tier_from);
+    let mut tiers: Vec<Tier> = Vec::new();
+    for row in &rows {
+        let (from, price) = (row.tier_from.unwrap_or_default(), row.price_usd.unwrap_or_default());
+        if price < Decimal::ZERO {
+            bail!("a price is negative");
         }
-        Ok(())
+        if tiers.last().map_or(Some(Decimal::ZERO), |last| last.to) != Some(from) {
+            bail!("its tiers overlap or leave a gap");
+        }
+        tiers.push(Tier { from, to: row.tier_to, price });
     }
+    let unit = rows.first().map(|row| row.unit.clone()).unwrap_or_default();
+    Ok(Price { tiers, unit, provenances: rows.into_iter().map(Row::provenance).collect() })
 }

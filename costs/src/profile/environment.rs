@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{month, one};
-use crate::number;
 use crate::terraform::{ENVIRONMENTS, Service, Stack};
 
 /// One environment.
@@ -15,10 +14,8 @@ pub struct Environment {
     /// `prod`.
     pub name: String,
     /// Its load as a share of production's.
-    #[serde(with = "number")]
     pub load: Decimal,
     /// Hours a month that it exists.
-    #[serde(with = "number")]
     pub hours: Decimal,
     /// What Terraform deploys.
     pub stack: Stack,
@@ -28,9 +25,9 @@ pub struct Environment {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Traffic {
-    #[serde(default = "one", with = "number")]
+    #[serde(default = "one")]
     load: Decimal,
-    #[serde(default = "month", with = "number")]
+    #[serde(default = "month")]
     hours: Decimal,
 }
 
@@ -48,6 +45,11 @@ pub(super) fn environments<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 }
 
 impl Environment {
+    /// Days of the month that it exists, at least one.
+    pub(crate) fn days(&self) -> Decimal {
+        (self.hours / dec!(24)).max(Decimal::ONE)
+    }
+
     /// The services of the shop.
     pub fn services(&self) -> [(&'static str, &Service); 2] {
         let sizes = &self.stack.environment;

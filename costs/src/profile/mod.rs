@@ -6,10 +6,10 @@ mod options;
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow, ensure};
 use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use serde_json::Value;
 
 use crate::number;
 use crate::services::MONTH_HOURS;
@@ -18,11 +18,14 @@ pub use environment::Environment;
 pub use options::Options;
 
 /// Profiles that come with the program.
-pub const EXAMPLES: [(&str, &str); 3] = [
+const EXAMPLES: [(&str, &str); 3] = [
     ("demo", include_str!("../../data/profiles/demo.json")),
     ("small-shop", include_str!("../../data/profiles/small-shop.json")),
     ("large-shop", include_str!("../../data/profiles/large-shop.json")),
 ];
+
+/// The most that a number of a profile may be.
+const MOST: Decimal = dec!(1_000_000_000_000);
 
 /// Digits of an hour's share: all that `Decimal` has would make every product with it three times as slow.
 const SHARE_DIGITS: u32 = 15;
@@ -43,24 +46,23 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_region: Option<String>,
     /// Orders a month in production.
-    #[serde(with = "number")]
     pub orders_per_month: Decimal,
     /// Journeys of each kind for one order; the kinds are those of the measured profile.
-    pub journeys_per_order: BTreeMap<String, Count>,
+    pub journeys_per_order: BTreeMap<String, Decimal>,
     /// Weights of the hours of a day, 24 of them; flat when not given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hourly_shape: Vec<Count>,
+    pub hourly_shape: Vec<Decimal>,
     /// Product images in S3, GB.
-    #[serde(default = "one", with = "number")]
+    #[serde(default = "one")]
     pub images_gb: Decimal,
     /// Images that a browser loads in a journey.
-    #[serde(default = "ten", with = "number")]
+    #[serde(default = "ten")]
     pub images_per_journey: Decimal,
     /// Size of one, KB.
-    #[serde(default = "forty", with = "number")]
+    #[serde(default = "forty")]
     pub image_kb: Decimal,
     /// Data in the store in production, GB.
-    #[serde(default = "one", with = "number")]
+    #[serde(default = "one")]
     pub data_gb: Decimal,
     /// Environments of `terraform/stack/envs` with their traffic.
     #[serde(deserialize_with = "environment::environments")]
@@ -70,36 +72,21 @@ pub struct Profile {
     pub options: Options,
     /// Low and high factor of an input, as `costs sensitivity` names it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub uncertainty: BTreeMap<String, [Count; 2]>,
-}
-
-/// A number of a profile, zero or more.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Count(#[serde(with = "number")] pub Decimal);
-
-/// Why a profile cannot be used.
-#[derive(Debug, Error)]
-pub enum ProfileError {
-    /// Not this format; the message names the field.
-    #[error("the profile cannot be read: {0}")]
-    Json(#[from] serde_json::Error),
-    /// A value that makes no sense.
-    #[error("the profile: {0}")]
-    Broken(String),
+    pub uncertainty: BTreeMap<String, [Decimal; 2]>,
 }
 
 impl Profile {
     /// Reads a profile.
     ///
     /// # Errors
-    /// [`ProfileError`], which names the field.
-    pub fn read(text: &str) -> Result<Self, ProfileError> {
-        let mut profile: Self = serde_json::from_str(text)?;
+    /// What is wrong, with the field's name.
+    pub fn read(text: &str) -> anyhow::Result<Self> {
+        let mut profile: Self =
+            serde_json::from_str(text).map_err(|error| anyhow!("the profile cannot be read: {error}"))?;
         if let Some(environment) = profile.environments.first().filter(|_| profile.region.is_empty()) {
             profile.region.clone_from(&environment.stack.region);
         }
-        profile.check().map_err(ProfileError::Broken)?;
+        profile.check()?;
         Ok(profile)
     }
 
@@ -107,20 +94,31 @@ impl Profile {
     ///
     /// # Errors
     /// When no profile has that name.
-    pub fn example(name: &str) -> Result<Self, ProfileError> {
-        let known: Vec<&str> = EXAMPLES.iter().map(|(name, _)| *name).collect();
-        let text = EXAMPLES.iter().find(|(example, _)| *example == name).map(|(_, text)| *text);
-        let unknown = || ProfileError::Broken(format!("there is no example {name:?} (known: {})", known.join(", ")));
-        Self::read(text.ok_or_else(unknown)?)
+    pub fn example(name: &str) -> anyhow::Result<Self> {
+        let example = EXAMPLES.iter().find(|(example, _)| *example == name);
+        let (_, text) = example.with_context(|| {
+            let known: Vec<&str> = EXAMPLES.iter().map(|(name, _)| *name).collect();
+            format!("the profile {name:?} is neither a file nor one of the examples {}", known.join(", "))
+        })?;
+        Self::read(text)
+    }
+
+    /// The environment of this name; one that does not exist is an error with the names that do.
+    pub(crate) fn environment(&self, name: &str) -> anyhow::Result<&Environment> {
+        let found = self.environments.iter().find(|environment| environment.name == name);
+        found.with_context(|| {
+            let known: Vec<&str> = self.environments.iter().map(|one| &*one.name).collect();
+            format!("the profile has no environment {name:?} (known: {})", known.join(", "))
+        })
     }
 
     /// Share of a day's load in each of its 24 hours; sums to one, but for the 15th digit.
     pub fn hours(&self) -> Vec<Decimal> {
-        let sum: Decimal = self.hourly_shape.iter().map(|weight| weight.0).sum();
+        let sum: Decimal = self.hourly_shape.iter().sum();
         if sum.is_zero() {
             return vec![(Decimal::ONE / dec!(24)).round_dp(SHARE_DIGITS); 24];
         }
-        self.hourly_shape.iter().map(|weight| (weight.0 / sum).round_dp(SHARE_DIGITS)).collect()
+        self.hourly_shape.iter().map(|weight| (weight / sum).round_dp(SHARE_DIGITS)).collect()
     }
 
     /// Replaces an environment by what another tfvars file makes of it.
@@ -129,72 +127,59 @@ impl Profile {
     /// When Terraform would reject the file, or it is of an environment that the profile does not have.
     pub fn replace(&mut self, tfvars: &str) -> anyhow::Result<()> {
         let stack = Stack::read(tfvars)?;
+        self.environment(&stack.environment.name)?;
         let name = stack.environment.name.clone();
-        let place = self.environments.iter_mut().find(|environment| environment.name == name);
-        place.with_context(|| format!("the profile has no environment {name:?}"))?.stack = stack;
-        self.check().map_err(ProfileError::Broken)?;
-        Ok(())
+        self.environments.iter_mut().filter(|one| one.name == name).for_each(|one| one.stack = stack.clone());
+        self.check()
     }
 
     /// The environment that shoppers use: prod, else the first.
-    ///
-    /// # Errors
-    /// When there is no environment.
-    pub fn production(&self) -> Result<&Environment, ProfileError> {
+    pub(crate) fn production(&self) -> anyhow::Result<&Environment> {
         let named = self.environments.iter().find(|environment| environment.name == "prod");
-        named.or(self.environments.first()).ok_or_else(|| ProfileError::Broken("environments is empty".to_owned()))
+        named.or(self.environments.first()).context("the profile: environments is empty")
     }
 
     /// What the types cannot say.
-    ///
-    /// # Errors
-    /// What is wrong, with the field's name.
-    pub fn check(&self) -> Result<(), String> {
-        let most = dec!(1_000_000_000_000);
-        let fields = serde_json::to_value(self).map_err(|error| error.to_string())?;
-        check_numbers("", &fields, most)?;
-        let positive = [
-            ("burst", self.options.burst),
-            ("requests_per_connection", self.options.requests_per_connection),
-            ("month_hours", self.options.month_hours),
-        ];
-        if let Some((name, _)) = positive.iter().find(|(_, number)| number.is_zero()) {
-            return Err(format!("options.{name} is zero"));
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        check_numbers("", &serde_json::to_value(self)?)?;
+        let options = &self.options;
+        for (name, number) in [
+            ("burst", options.burst),
+            ("requests_per_connection", options.requests_per_connection),
+            ("month_hours", options.month_hours),
+        ] {
+            ensure!(!number.is_zero(), "the profile: options.{name} is zero");
         }
-        if self.options.cold_start_share.is_some_and(|share| share > Decimal::ONE) {
-            return Err("options.cold_start_share is a share, at most 1".to_owned());
-        }
-        if !self.hourly_shape.is_empty() && self.hourly_shape.len() != 24 {
-            return Err(format!("hourly_shape has {} weights, not 24", self.hourly_shape.len()));
-        }
+        let share = options.cold_start_share.unwrap_or_default();
+        ensure!(share <= Decimal::ONE, "the profile: options.cold_start_share is a share, at most 1");
+        let weights = self.hourly_shape.len();
+        ensure!(weights == 0 || weights == 24, "the profile: hourly_shape has {weights} weights, not 24");
         for environment in &self.environments {
             for (name, service) in environment.services() {
-                let of = |problem: String| format!("{}: {name}: {problem}", environment.name);
-                check_task((service.cpu / dec!(1024)).normalize(), (service.memory_mb / dec!(1024)).normalize())
-                    .map_err(of)?;
-                if environment.least(service).is_zero() {
-                    return Err(of("a service needs at least one task".to_owned()));
-                }
+                let [vcpu, gb] = [service.cpu, service.memory_mb].map(|size| (size / dec!(1024)).normalize());
+                check_task(vcpu, gb).with_context(|| format!("{}: {name}", environment.name))?;
+                let least = environment.least(service);
+                ensure!(!least.is_zero(), "{}: {name}: a service needs at least one task", environment.name);
             }
         }
-        self.production().map_or_else(|error| Err(error.to_string()), |_| Ok(()))
+        self.production().map(drop)
     }
 }
 
-/// Every number in a profile is zero or more, and not beyond any shop.
-fn check_numbers(at: &str, value: &serde_json::Value, most: Decimal) -> Result<(), String> {
+/// Every number is zero or more, and not beyond any shop.
+pub(crate) fn check_numbers(at: &str, value: &Value) -> anyhow::Result<()> {
     match value {
-        serde_json::Value::Number(_) => match number::from_json(value) {
-            Some(number) if number >= Decimal::ZERO && number <= most => Ok(()),
-            _ => Err(format!("{at} is {value}, not between 0 and 10^12")),
-        },
-        serde_json::Value::Array(values) => values
-            .iter()
-            .enumerate()
-            .try_for_each(|(place, value)| check_numbers(&format!("{at}[{place}]"), value, most)),
-        serde_json::Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
+        Value::Number(_) => {
+            let number = number::from_json(value).filter(|number| *number >= Decimal::ZERO && *number <= MOST);
+            ensure!(number.is_some(), "{at} is {value}, not between 0 and 10^12");
+            Ok(())
+        }
+        Value::Array(values) => {
+            values.iter().enumerate().try_for_each(|(place, value)| check_numbers(&format!("{at}[{place}]"), value))
+        }
+        Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
             let at = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
-            check_numbers(&at, value, most)
+            check_numbers(&at, value)
         }),
         _ => Ok(()),
     }
@@ -211,15 +196,13 @@ const TASK_SIZES: [(Decimal, Decimal, Decimal, Decimal); 7] = [
     (dec!(16), dec!(32), dec!(120), dec!(8)),
 ];
 
-fn check_task(vcpu: Decimal, gb: Decimal) -> Result<(), String> {
+fn check_task(vcpu: Decimal, gb: Decimal) -> anyhow::Result<()> {
     let size = TASK_SIZES.iter().find(|(size, ..)| *size == vcpu);
-    let Some((_, least, most, step)) = size else {
-        return Err(format!("Fargate has no tasks of {vcpu} vCPU, only 0.25, 0.5, 1, 2, 4, 8, 16"));
-    };
+    let (_, least, most, step) =
+        size.with_context(|| format!("Fargate has no tasks of {vcpu} vCPU, only 0.25, 0.5, 1, 2, 4, 8, 16"))?;
     let odd = vcpu == dec!(0.25) && gb == dec!(1.5);
-    if gb < *least || gb > *most || !(gb % step).is_zero() || odd {
-        return Err(format!("a task of {vcpu} vCPU has {least} to {most} GB in steps of {step}, not {gb}"));
-    }
+    let fits = gb >= *least && gb <= *most && (gb % step).is_zero() && !odd;
+    ensure!(fits, "a task of {vcpu} vCPU has {least} to {most} GB in steps of {step}, not {gb}");
     Ok(())
 }
 

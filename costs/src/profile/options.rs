@@ -3,7 +3,6 @@
 use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Serialize};
 
-use crate::number;
 use crate::services::MONTH_HOURS;
 
 /// Assumptions of a bill, with what is usual where a profile says nothing.
@@ -12,30 +11,23 @@ use crate::services::MONTH_HOURS;
 pub struct Options {
     /// Share of invocations that start an environment, where somebody measured it; else it follows from the load of each
     /// function in each hour of the day, as the simulation has it.
-    #[serde(with = "number::option", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cold_start_share: Option<Decimal>,
     /// How long Lambda keeps an idle environment, s. AWS does not publish it.
-    #[serde(with = "number")]
     pub idle_environment_s: Decimal,
     /// Load of the busiest minute over that of its hour.
-    #[serde(with = "number")]
     pub burst: Decimal,
     /// Requests on one connection to the load balancer.
-    #[serde(with = "number")]
     pub requests_per_connection: Decimal,
     /// How long a connection stays open, s.
-    #[serde(with = "number")]
     pub connection_s: Decimal,
     /// Deployments a month of each environment.
-    #[serde(with = "number")]
     pub deploys_per_month: Decimal,
     /// Minutes that old and new tasks run beside each other.
-    #[serde(with = "number")]
     pub deploy_overlap_minutes: Decimal,
     /// Whether the account's monthly allowances are taken off each environment's bill.
     pub free_tier: bool,
     /// Hours of a month.
-    #[serde(with = "number")]
     pub month_hours: Decimal,
 }
 

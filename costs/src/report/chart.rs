@@ -2,8 +2,6 @@
 //! same on a phone, a desktop and paper. Each carries its figures as a table. An own module, because the chart crates draw
 //! letters into the picture, take no colors from the page's style and know no text equivalents.
 
-use std::fmt::Write as _;
-
 use super::scale::Scale;
 
 /// A line on a chart.
@@ -25,7 +23,7 @@ pub struct Mark {
     /// Where.
     pub at: f64,
     /// Its lowest and highest estimate.
-    pub band: Option<(f64, f64)>,
+    pub band: (f64, f64),
     /// What it is.
     pub label: String,
 }
@@ -35,12 +33,16 @@ pub struct Mark {
 pub struct LineChart {
     /// Id on the page.
     pub id: &'static str,
+    /// `Cost against load`.
+    pub heading: &'static str,
+    /// What to read from it.
+    pub reading: String,
     /// What it shows, in a sentence with its main figures: all that a screen reader gets of the drawing.
     pub text: String,
     /// Name and unit of the horizontal axis.
-    pub x_name: String,
+    pub x_name: &'static str,
     /// Name and unit of the vertical axis.
-    pub y_name: String,
+    pub y_name: &'static str,
     /// The horizontal axis.
     pub x: Scale,
     /// The vertical axis.
@@ -57,105 +59,63 @@ pub struct LineChart {
     pub marks: Vec<Mark>,
 }
 
-/// A label beside an axis, at a percentage of its length.
-#[derive(Debug)]
-pub struct Tick {
-    /// 0 to 100, from left or from above.
-    pub at: f64,
-    /// What it says.
-    pub text: String,
-    /// `first`, `last` or nothing: labels at the ends stay within the drawing.
-    pub place: &'static str,
-}
-
 impl LineChart {
-    /// Labels below.
-    pub fn x_ticks(&self) -> Vec<Tick> {
-        let ticks = self.x.ticks();
-        let last = ticks.len() - 1;
-        let place = |n: usize| {
-            if n == 0 {
-                "first"
-            } else if n == last {
-                "last"
-            } else {
-                ""
-            }
-        };
-        ticks
-            .into_iter()
-            .enumerate()
-            .map(|(n, value)| Tick { at: self.x.at(value), text: (self.x_text)(value), place: place(n) })
-            .collect()
+    /// Labels below, each with its distance from the left, percent.
+    pub fn x_ticks(&self) -> Vec<(f64, String)> {
+        self.x.ticks().into_iter().map(|value| (self.x.at(value), (self.x_text)(value))).collect()
     }
 
-    /// Labels at the left; the topmost and lowest lines need none when they are the chart's edges.
-    pub fn y_ticks(&self) -> Vec<Tick> {
-        self.y
-            .ticks()
-            .into_iter()
-            .map(|value| Tick { at: 100.0 - self.y.at(value), text: (self.y_text)(value), place: "" })
-            .collect()
+    /// Labels at the left, each with its distance from above, percent.
+    pub fn y_ticks(&self) -> Vec<(f64, String)> {
+        self.y.ticks().into_iter().map(|value| (100.0 - self.y.at(value), (self.y_text)(value))).collect()
     }
 
     /// The lines behind everything.
     pub fn grid(&self) -> String {
-        let mut path = String::new();
-        for tick in self.y_ticks() {
-            let _ = write!(path, "M0 {:.2}H100", tick.at);
-        }
-        for tick in self.x_ticks() {
-            let _ = write!(path, "M{:.2} 0V100", tick.at);
-        }
-        path
+        let across = self.y_ticks().into_iter().map(|(at, _)| format!("M0 {at:.2}H100"));
+        across.chain(self.x_ticks().into_iter().map(|(at, _)| format!("M{at:.2} 0V100"))).collect()
     }
 
-    /// A line through the points of a series.
+    fn step(&self, pen: char, x: f64, y: f64) -> String {
+        format!("{pen}{:.2} {:.2}", self.x.at(x), 100.0 - self.y.at(y))
+    }
+
+    /// A line through the points of a series. What is unknown leaves a gap.
     pub fn line(&self, series: &Series) -> String {
-        let (mut path, mut pen) = (String::new(), 'M');
-        for (x, y) in &series.points {
-            if y.is_finite() {
-                let _ = write!(path, "{pen}{:.2} {:.2}", self.x.at(*x), 100.0 - self.y.at(*y));
-            }
-            // What is unknown leaves a gap.
-            pen = if y.is_finite() { 'L' } else { 'M' };
-        }
-        path
+        let mut before = false;
+        let mut step = |(x, y): &(f64, f64)| {
+            let pen = if std::mem::replace(&mut before, y.is_finite()) { 'L' } else { 'M' };
+            if y.is_finite() { self.step(pen, *x, *y) } else { String::new() }
+        };
+        series.points.iter().map(&mut step).collect()
     }
 
     /// The area of what is uncertain; empty without one.
     pub fn area(&self, series: &Series) -> String {
-        let mut path = String::new();
         let there = series.band.iter().map(|(x, low, _)| (x, low));
         let back = series.band.iter().rev().map(|(x, _, high)| (x, high));
-        for (index, (x, y)) in there.chain(back).enumerate() {
-            let _ =
-                write!(path, "{}{:.2} {:.2}", if index == 0 { 'M' } else { 'L' }, self.x.at(*x), 100.0 - self.y.at(*y));
-        }
-        if !path.is_empty() {
-            path.push('Z');
-        }
-        path
+        let steps = there.chain(back).enumerate();
+        let path: String = steps.map(|(n, (x, y))| self.step(if n == 0 { 'M' } else { 'L' }, *x, *y)).collect();
+        if path.is_empty() { path } else { path + "Z" }
     }
 
     /// Percentages of a mark: itself, and its band's begin and width.
     pub fn place(&self, mark: &Mark) -> (f64, f64, f64) {
-        let at = self.x.at(mark.at);
-        mark.band.map_or((at, at, 0.0), |(low, high)| (at, self.x.at(low), self.x.at(high) - self.x.at(low)))
+        let [at, low, high] = [mark.at, mark.band.0, mark.band.1].map(|value| self.x.at(value));
+        (at, low, high - low)
     }
 
     /// The figures, a row for each place that the first series has.
     pub fn rows(&self) -> Vec<Vec<String>> {
         let places: Vec<f64> =
-            self.series.first().map(|first| first.points.iter().map(|point| point.0).collect()).unwrap_or_default();
+            self.series.iter().take(1).flat_map(|first| &first.points).map(|point| point.0).collect();
         let each = places.len().div_ceil(15).max(1);
         let row = |x: f64| {
-            let at = |series: &Series| {
-                series.points.iter().find(|point| (point.0 - x).abs() <= x.abs() * 1e-9).map(|point| point.1)
-            };
-            let cells =
-                self.series.iter().map(|series| at(series).map_or_else(|| "unknown".to_owned(), self.cell_text));
-            std::iter::once((self.x_text)(x)).chain(cells).collect()
+            let at =
+                |series: &Series| series.points.iter().find(|point| (point.0 - x).abs() <= x.abs() * 1e-9).copied();
+            let cell =
+                |series: &Series| at(series).map_or_else(|| "unknown".to_owned(), |point| (self.cell_text)(point.1));
+            std::iter::once((self.x_text)(x)).chain(self.series.iter().map(cell)).collect()
         };
         places.into_iter().step_by(each).map(row).collect()
     }
@@ -171,25 +131,27 @@ mod tests {
         let series = Series {
             name: "Lambda".into(),
             class: "lambda",
-            points: vec![(1.0, 0.0), (10.0, 50.0), (100.0, 100.0)],
-            band: vec![(1.0, 0.0, 10.0), (100.0, 90.0, 100.0)],
+            points: vec![(1.0, 1.0), (10.0, 10.0), (100.0, 100.0)],
+            band: vec![(1.0, 1.0, 10.0), (100.0, 10.0, 100.0)],
         };
         let chart = LineChart {
             id: "cost",
+            heading: "",
+            reading: String::new(),
             text: String::new(),
-            x_name: "load".into(),
-            y_name: "USD".into(),
-            x: Scale::Log(1.0, 100.0),
-            y: Scale::Linear(0.0, 100.0),
+            x_name: "load",
+            y_name: "USD",
+            x: Scale(1.0, 100.0),
+            y: Scale(1.0, 100.0),
             x_text: short,
             y_text: usd,
             cell_text: usd,
             series: vec![series],
-            marks: vec![Mark { at: 10.0, band: Some((1.0, 100.0)), label: "break-even".into() }],
+            marks: vec![Mark { at: 10.0, band: (1.0, 100.0), label: "break-even".into() }],
         };
         assert_eq!(chart.line(&chart.series[0]), "M0.00 100.00L50.00 50.00L100.00 0.00");
-        assert_eq!(chart.area(&chart.series[0]), "M0.00 100.00L100.00 10.00L100.00 0.00L0.00 90.00Z");
-        assert_eq!(chart.rows(), [["1", "$0"], ["10", "$50.00"], ["100", "$100.00"]]);
+        assert_eq!(chart.area(&chart.series[0]), "M0.00 100.00L100.00 50.00L100.00 0.00L0.00 50.00Z");
+        assert_eq!(chart.rows(), [["1", "$1.00"], ["10", "$10.00"], ["100", "$100.00"]]);
         let (at, begin, width) = chart.place(&chart.marks[0]);
         assert!((at - 50.0).abs() + begin.abs() + (width - 100.0).abs() < 1e-9);
     }

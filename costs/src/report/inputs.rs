@@ -2,94 +2,73 @@
 
 use std::collections::BTreeMap;
 
-use rust_decimal::prelude::ToPrimitive as _;
+use serde::Serialize;
 use serde_json::Value;
 
-use super::InputGroup;
 use super::scale::number;
+use super::{InputGroup, float};
 use crate::deployment::{Deployment, Inputs};
 use crate::measured::{Measured, Route};
 use crate::simulation::from_profile;
 
-/// What no figure of the report contains.
-pub const LEFT_OUT: [&str; 6] = [
-    "Taxes, support plans, negotiated discounts, savings plans and credits.",
-    "People: building, being on call, upgrading.",
-    "The payment provider, the domain's registration, and tools outside of AWS that the profile does not name.",
-    "Retries, and protection against attacks beyond the web ACL.",
-    "Requests of robots: they cost on Lambda what shoppers cost, and on Fargate nothing until tasks are added.",
-    "Latency of the network and the load balancer; and a busy store, which responds as it was measured alone.",
-];
-
 /// The inputs that matter most.
-pub fn facts(inputs: Inputs<'_>) -> Vec<[String; 2]> {
+pub fn facts(inputs: Inputs<'_>) -> anyhow::Result<Vec<[String; 2]>> {
     let Inputs { profile, measured, book } = inputs;
-    let rows = book.rows().iter().filter(|row| row.region == profile.region && !row.date.is_empty());
-    let dates: Vec<&str> = rows.map(|row| &*row.date).collect();
-    let span = match (dates.iter().min(), dates.iter().max()) {
+    let dates = || book.rows().iter().filter(|row| row.region == profile.region).map(|row| &*row.date);
+    let span = match (dates().filter(|date| !date.is_empty()).min(), dates().max()) {
         (Some(first), Some(last)) => format!("{}, prices of {first} to {last}", profile.region),
         _ => format!("{}, prices without dates", profile.region),
     };
     let environments: Vec<&str> = profile.environments.iter().map(|environment| &*environment.name).collect();
-    let mut facts = vec![
-        ["Orders a month".to_owned(), number(profile.orders_per_month.to_f64().unwrap_or(f64::NAN))],
+    let production = profile.production()?;
+    let stack = &production.stack;
+    let database = &stack.environment.database;
+    let multi_az = if database.multi_az { ", Multi-AZ" } else { "" };
+    let tasks = production.services().map(|(name, service)| format!("{} {name}", production.least(service)));
+    let endpoints = stack.egress.interface_endpoints.len().into();
+    let egress = [(stack.egress.nat_gateways, "NAT gateways"), (endpoints, "interface endpoints")];
+    let egress = egress.into_iter().filter(|(count, _)| !count.is_zero()).map(|(count, of)| format!("{count} {of}"));
+    let deducted = if profile.options.free_tier { "deducted" } else { "not deducted" };
+    Ok(vec![
+        ["Orders a month".to_owned(), number(float(profile.orders_per_month))],
         ["Region".to_owned(), span],
         ["Environments".to_owned(), environments.join(", ")],
-    ];
-    if let Ok(production) = profile.production() {
-        let stack = &production.stack;
-        let database = &stack.environment.database;
-        let multi_az = if database.multi_az { ", Multi-AZ" } else { "" };
-        let tasks = production.services().map(|(name, service)| format!("{} {name}", production.least(service)));
-        let egress = [
-            (stack.egress.nat_gateways, "NAT gateways"),
-            (stack.egress.interface_endpoints.len().into(), "interface endpoints"),
-        ];
-        let egress =
-            egress.into_iter().filter(|(count, _)| !count.is_zero()).map(|(count, of)| format!("{count} {of}"));
-        facts.extend([
-            [format!("Minimum tasks, {}", production.name), tasks.join(", ")],
-            [format!("Database, {}", production.name), format!("{}{multi_az}", database.class)],
-            ["VPC egress".to_owned(), egress.collect::<Vec<_>>().join(", ")],
-        ]);
-    }
-    facts.extend([
+        [format!("Minimum tasks, {}", production.name), tasks.join(", ")],
+        [format!("Database, {}", production.name), format!("{}{multi_az}", database.class)],
+        ["VPC egress".to_owned(), egress.collect::<Vec<_>>().join(", ")],
         ["Requests measured".to_owned(), format!("{}, times on AWS {}", measured.date, measured.times().word())],
-        [
-            "Month".to_owned(),
-            format!(
-                "{} hours, before tax, free tier {}",
-                profile.options.month_hours,
-                if profile.options.free_tier { "deducted" } else { "not deducted" }
-            ),
-        ],
-    ]);
-    facts
+        ["Month".to_owned(), format!("{} hours, before tax, free tier {deducted}", profile.options.month_hours)],
+    ])
 }
 
 /// Everything that went in.
-pub fn groups(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> Vec<InputGroup> {
+pub fn groups(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::Result<Vec<InputGroup>> {
     let Inputs { profile, measured, .. } = inputs;
-    let mut groups = Vec::new();
-    if let Ok(Value::Object(mut fields)) = serde_json::to_value(profile) {
-        let environments = fields.remove("environments");
-        let options = fields.remove("options");
-        groups.push(table("The shop", &Value::Object(fields), "declared"));
-        groups.extend(options.map(|options| table("Assumptions", &options, "assumed, or the profile's")));
-        for environment in environments.as_ref().and_then(Value::as_array).into_iter().flatten() {
-            let name = environment.get("name").and_then(Value::as_str).unwrap_or_default();
-            groups.push(table(&format!("Environment {name}"), environment, "Terraform, with the profile's load"));
-        }
+    let mut groups = vec![
+        table("The shop", profile, &["environments", "options"], |_| "declared")?,
+        table("Assumptions", &profile.options, &[], |_| "assumed, or the profile's")?,
+    ];
+    for environment in &profile.environments {
+        let name = format!("Environment {}", environment.name);
+        groups.push(table(&name, environment, &[], |_| "Terraform, with the profile's load")?);
     }
-    groups.extend(measurement(measured));
-    groups.extend(pair_routes(pair, measured).into_iter().filter_map(|route| group(route, measured)));
-    let plan = profile.production().ok().and_then(|prod| from_profile::plan(pair[0], pair[1], prod, inputs).ok());
-    if let Some(Ok(Value::Object(mut fields))) = plan.map(serde_json::to_value) {
-        fields.remove("classes");
-        fields.insert("seed".to_owned(), seed.into());
-        groups.push(table("Simulation", &Value::Object(fields), "assumed, or from the profile"));
+    let elsewhere = ["routes", "journeys", "schema", "confidence", "counts"];
+    groups.push(table("Measurement", measured, &elsewhere, |field| match field {
+        "date" | "machine" | "build" => "declared",
+        _ => measured.times().word(),
+    })?);
+    for route in pair_routes(pair, measured) {
+        let path = route.path.map(|path| format!(" on {}", path.word())).unwrap_or_default();
+        groups.push(table(&format!("{}{path}", route.route), route, &[], |field| match field {
+            "cpu_ms" | "wall_ms" | "memory_mb" => measured.confidence.word(),
+            _ => measured.counts().word(),
+        })?);
     }
-    groups
+    let plan = from_profile::plan(pair[0], pair[1], profile.production()?, inputs)?;
+    let mut simulation = table("Simulation", &plan, &["classes"], |_| "assumed, or from the profile")?;
+    simulation.rows.push(["seed".to_owned(), seed.to_string(), "declared".to_owned()]);
+    groups.push(simulation);
+    Ok(groups)
 }
 
 /// The entries that the two deployments are computed from.
@@ -104,37 +83,24 @@ fn pair_routes(pair: [Deployment; 2], measured: &Measured) -> Vec<&Route> {
     routes
 }
 
-/// Where the routes were measured, and what had to be assumed of AWS.
-fn measurement(measured: &Measured) -> Option<InputGroup> {
-    let without_routes = Measured { routes: Vec::new(), journeys: BTreeMap::new(), ..measured.clone() };
-    let mut group = table("Measurement", &serde_json::to_value(without_routes).ok()?, measured.times().word());
-    group.rows.retain(|[name, ..]| !["routes", "schema", "confidence", "counts"].contains(&name.as_str()));
-    for [name, _, known] in &mut group.rows {
-        if ["date", "machine", "build"].contains(&name.as_str()) {
-            "declared".clone_into(known);
-        }
+/// The fields of a value but for some, and how each is known.
+fn table(
+    name: &str,
+    value: impl Serialize,
+    without: &[&str],
+    known: impl Fn(&str) -> &'static str,
+) -> serde_json::Result<InputGroup> {
+    let mut value = serde_json::to_value(value)?;
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|name, _| !without.contains(&name.as_str()));
     }
-    Some(group)
-}
-
-fn group(route: &Route, measured: &Measured) -> Option<InputGroup> {
-    let mut group = table(&route.route, &serde_json::to_value(route).ok()?, measured.counts().word());
-    for [name, _, known] in &mut group.rows {
-        if ["cpu_ms", "wall_ms", "memory_mb"].contains(&name.as_str()) {
-            measured.confidence.word().clone_into(known);
-        }
-    }
-    if let Some([_, path, _]) = group.rows.iter().find(|[name, ..]| name == "path") {
-        group.name = format!("{} on {path}", route.route);
-    }
-    Some(group)
-}
-
-fn table(name: &str, value: &Value, known: &str) -> InputGroup {
     let mut flat = BTreeMap::new();
-    flatten(String::new(), value, &mut flat);
-    let rows = flat.into_iter().map(|(name, value)| [name, value, known.to_owned()]).collect();
-    InputGroup { name: name.to_owned(), rows }
+    flatten(String::new(), &value, &mut flat);
+    let rows = flat.into_iter().map(|(name, value)| {
+        let known = known(&name).to_owned();
+        [name, value, known]
+    });
+    Ok(InputGroup { name: name.to_owned(), rows: rows.collect() })
 }
 
 /// `{"a": {"b": 1}}` as `a.b` and `1`; lists of plain values in one row.
@@ -158,6 +124,7 @@ fn plain(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string().trim_end_matches(".0").to_owned(),
         value => value.to_string(),
     }
 }

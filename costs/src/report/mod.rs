@@ -1,23 +1,28 @@
 //! The report: one HTML page that needs nothing but itself. [`Report`] is all that it says, in the words of an architect; it
 //! knows no prices and computes no bill. The page shows every sum as something to open, down to the line items.
 
-pub mod build;
+mod build;
 pub mod chart;
-pub mod charts;
+pub(crate) mod charts;
 mod inputs;
 mod page;
 pub mod scale;
 
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
+pub use build::PAIR;
+pub(crate) use build::{bills, report};
 pub use page::{content, page};
 
 use crate::deployment::{BillLine, Part};
-use crate::line::Line;
+use crate::line::{Line, total};
 use chart::LineChart;
 
 /// The two sides that are compared, always in this order.
-pub const SIDES: [&str; 2] = ["fargate", "lambda"];
+const SIDES: [&str; 2] = ["fargate", "lambda"];
 
 /// Everything on the page.
 #[derive(Debug, Clone)]
@@ -32,29 +37,16 @@ pub struct Report {
     pub winner: &'static str,
     /// Fargate, then Lambda.
     pub sides: [Side; 2],
-    /// What a thousand orders, and each journey, cost on both sides.
-    pub journeys: Vec<Journey>,
-    /// What stands without any request.
-    pub idle: Vec<Idle>,
-    /// Charts of cost and latency, each with a sentence below.
-    pub charts: Vec<Drawing>,
-    /// Which inputs the answer hangs on, the strongest first.
-    pub swings: Swings,
+    /// What a thousand orders, and a thousand of each journey, cost.
+    pub journeys: Vec<Pair>,
+    /// What each environment costs in a day without any request.
+    pub idle: Vec<Pair>,
+    /// Cost and latency against load.
+    pub charts: Vec<LineChart>,
+    /// Which inputs the answer hangs on; `None` until they are computed.
+    pub swings: Option<Swings>,
     /// Everything that went in.
     pub inputs: Vec<InputGroup>,
-    /// What the figures leave out.
-    pub left_out: Vec<String>,
-}
-
-/// A chart with its heading.
-#[derive(Debug, Clone)]
-pub struct Drawing {
-    /// `Cost against load`.
-    pub heading: String,
-    /// What to read from it.
-    pub reading: String,
-    /// The chart.
-    pub chart: LineChart,
 }
 
 /// One deployment and its bill.
@@ -80,43 +72,30 @@ pub struct Family {
 /// Lines under one name.
 #[derive(Debug, Clone)]
 pub struct Group {
-    /// A service, a journey, an environment.
+    /// A service or a deployment.
     pub name: String,
     /// Its lines.
     pub lines: Vec<Line>,
 }
 
-/// What one journey costs on both sides.
+/// The same on both sides.
 #[derive(Debug, Clone)]
-pub struct Journey {
-    /// `Checkout`, or `1,000 orders`.
+pub struct Pair {
+    /// A journey or an environment.
     pub name: String,
     /// Fargate, then Lambda.
-    pub groups: [Group; 2],
-    /// How many of them, for the heading: `1,000`.
-    pub per: String,
-}
-
-/// An environment without any request.
-#[derive(Debug, Clone)]
-pub struct Idle {
-    /// `dev`, `staging`.
-    pub environment: String,
-    /// Lines of a day: Fargate, then Lambda.
     pub groups: [Group; 2],
 }
 
 /// How far the answer moves when one input does.
 #[derive(Debug, Clone)]
 pub struct Swings {
-    /// What moves: `Break-even load, requests a second`.
+    /// What moves: `Fargate minus Lambda, USD a month`.
     pub of: String,
     /// Its value with all inputs as given.
     pub base: f64,
     /// The inputs, the strongest first.
     pub inputs: Vec<Swing>,
-    /// How values are written.
-    pub text: fn(f64) -> String,
 }
 
 /// One input of the answer.
@@ -142,19 +121,17 @@ pub struct InputGroup {
 impl Group {
     /// Sum of its lines, USD.
     pub fn amount(&self) -> f64 {
-        float(&self.lines)
+        float(total(&self.lines))
     }
 }
 
 impl Family {
-    /// Its name.
-    pub fn name(&self) -> String {
+    fn name(&self) -> String {
         let word = self.part.word();
         word[..1].to_uppercase() + &word[1..]
     }
 
-    /// Style class.
-    pub fn class(&self) -> String {
+    fn class(&self) -> String {
         self.part.word().replace(' ', "-")
     }
 
@@ -167,20 +144,17 @@ impl Family {
 impl Side {
     /// A side from the lines of its environments' bills.
     pub fn new(name: impl Into<String>, about: impl Into<String>, lines: Vec<(String, BillLine)>) -> Self {
-        let mut families: Vec<Family> = Vec::new();
+        let mut parts: BTreeMap<Part, BTreeMap<String, Vec<Line>>> = BTreeMap::new();
         for (environment, BillLine { part, line }) in lines {
-            let family =
-                position(&mut families, |family| family.part == part, || Family { part, services: Vec::new() });
-            let services = &mut families[family].services;
-            let name = line.service.clone();
-            let group =
-                position(services, |group| group.name == name, || Group { name: name.clone(), lines: Vec::new() });
-            services[group].lines.push(Line { name: format!("{environment}: {}", line.name), ..line });
+            let lines = parts.entry(part).or_default().entry(line.service.clone()).or_default();
+            lines.push(Line { name: format!("{environment}: {}", line.name), ..line });
         }
-        families.sort_by_key(|family| family.part);
-        for family in &mut families {
-            family.services.sort_by(|a, b| b.amount().total_cmp(&a.amount()));
-        }
+        let family = |(part, services): (Part, BTreeMap<String, Vec<Line>>)| {
+            let mut services: Vec<Group> = services.into_iter().map(|(name, lines)| Group { name, lines }).collect();
+            services.sort_by(|a, b| b.amount().total_cmp(&a.amount()));
+            Family { part, services }
+        };
+        let families = parts.into_iter().map(family).collect();
         Self { name: name.into(), about: about.into(), families }
     }
 
@@ -190,15 +164,7 @@ impl Side {
     }
 }
 
-/// A float for drawing and for people; money itself stays decimal.
-fn float(lines: &[Line]) -> f64 {
-    crate::line::total(lines).to_f64().unwrap_or(f64::NAN)
-}
-
-/// Where the element is that `is` finds, or that `new` then adds.
-fn position<T>(all: &mut Vec<T>, is: impl Fn(&T) -> bool, new: impl Fn() -> T) -> usize {
-    all.iter().position(is).unwrap_or_else(|| {
-        all.push(new());
-        all.len() - 1
-    })
+/// For drawing and for people; money itself stays decimal.
+fn float(value: Decimal) -> f64 {
+    value.to_f64().unwrap_or(f64::NAN)
 }

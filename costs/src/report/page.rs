@@ -3,10 +3,9 @@
 use std::borrow::Borrow;
 
 use askama::Template;
-use rust_decimal::prelude::ToPrimitive as _;
 
 use super::scale::{number, usd, usd_sum};
-use super::{Family, Report, SIDES, Side, Swing};
+use super::{Family, Group, Pair, Report, SIDES, Side, Swing, Swings, float};
 use crate::line::Line;
 
 #[derive(Template)]
@@ -54,21 +53,20 @@ fn share(part: f64, whole: f64) -> String {
     }
 }
 
-fn decimal(value: rust_decimal::Decimal) -> f64 {
-    value.to_f64().unwrap_or(f64::NAN)
+fn amount(line: &Line) -> String {
+    usd(float(line.amount))
 }
 
-/// The amount of a line.
-fn money(line: &Line) -> String {
-    usd(decimal(line.amount))
+fn money(amount: impl Borrow<f64>) -> String {
+    usd(*amount.borrow())
 }
 
 /// `12,000 GB-second at $0.0000133334`: what the amount of a line is the product of.
 fn product(line: &Line) -> String {
-    format!("{} {} at ${}", number(decimal(line.quantity)), line.unit, line.unit_price.normalize())
+    format!("{} {} at ${}", number(float(line.quantity)), line.unit, line.unit_price.normalize())
 }
 
-/// `price of 2026-09-01, high confidence: AWS price list`.
+/// `2026-09-01, high confidence: AWS price list`.
 fn origin(line: &Line) -> String {
     let date = if line.price.date.is_empty() { "undated price" } else { &line.price.date };
     format!("{date}, {} confidence: {}", line.price.confidence.word(), line.price.source)
@@ -81,44 +79,27 @@ impl Report {
     }
 
     fn legend(&self) -> Vec<&Family> {
-        let mut seen: Vec<&Family> = Vec::new();
-        for family in self.sides.iter().flat_map(|side| &side.families) {
-            if !seen.iter().any(|known| known.part == family.part) {
-                seen.push(family);
-            }
-        }
-        seen.sort_by_key(|family| family.part);
-        seen
+        let mut families: Vec<&Family> = self.sides.iter().flat_map(|side| &side.families).collect();
+        families.sort_by_key(|family| family.part);
+        families.dedup_by_key(|family| family.part);
+        families
     }
 }
 
-impl super::Journey {
+impl Pair {
     fn largest(&self) -> f64 {
-        self.groups.iter().map(super::Group::amount).fold(0.0, f64::max)
+        self.groups.iter().map(Group::amount).fold(0.0, f64::max)
     }
 }
 
-impl super::Idle {
-    fn largest(&self) -> f64 {
-        self.groups.iter().map(super::Group::amount).fold(0.0, f64::max)
-    }
-}
-
-impl super::Swings {
-    /// Lowest and highest of all results: the ends of the common axis.
-    fn ends(&self) -> (f64, f64) {
-        let all = self.inputs.iter().flat_map(|swing| [swing.low.1, swing.high.1]).chain([self.base]);
-        all.filter(|value| value.is_finite())
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
-    }
-
+impl Swings {
+    /// Where a value lies between the lowest and the highest of all results, percent.
     fn at(&self, value: impl Borrow<f64>) -> f64 {
-        let (low, high) = self.ends();
+        let all = self.inputs.iter().flat_map(|swing| [swing.low.1, swing.high.1]).chain([self.base]);
+        let (low, high) = all
+            .filter(|value| value.is_finite())
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
         percent(value.borrow() - low, high - low)
-    }
-
-    fn write(&self, value: impl Borrow<f64>) -> String {
-        (self.text)(*value.borrow())
     }
 
     /// Begin and width of a bar, percent.

@@ -1,76 +1,36 @@
-//! Scales of charts: from a value to a percentage of the axis, the ticks on the way, and how numbers are written.
+//! Scales of charts, and how numbers are written.
 
-/// How values lie on an axis.
+/// A logarithmic axis: each power of ten has the same length. Both ends are more than zero.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Scale {
-    /// Evenly from the first to the second.
-    Linear(f64, f64),
-    /// Each power of ten has the same length; both ends are more than zero.
-    Log(f64, f64),
-}
+pub struct Scale(pub f64, pub f64);
 
 impl Scale {
-    /// From zero to a round number at or above all of `values`.
-    pub fn linear_to(values: impl IntoIterator<Item = f64>) -> Self {
-        let most = finite(values).fold(0.0, f64::max);
-        let step = round_step(most / 4.0);
-        Self::Linear(0.0, if most > 0.0 { (most / step).ceil() * step } else { 1.0 })
-    }
-
     /// The powers of ten around all of `values` that are more than zero.
-    pub fn log_around(values: impl IntoIterator<Item = f64>) -> Self {
+    pub fn around(values: impl IntoIterator<Item = f64>) -> Self {
         let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
-        for value in finite(values).filter(|value| *value > 0.0) {
+        for value in values.into_iter().filter(|value| value.is_finite() && *value > 0.0) {
             (least, most) = (least.min(value), most.max(value));
         }
         if most == 0.0 {
-            return Self::Log(1.0, 10.0);
+            return Self(1.0, 10.0);
         }
-        let from = least.log10().floor();
-        let to = most.log10().ceil();
-        Self::Log(10_f64.powf(from), 10_f64.powf(if to > from { to } else { from + 1.0 }))
+        let (from, to) = (least.log10().floor(), most.log10().ceil());
+        Self(10_f64.powf(from), 10_f64.powf(if to > from { to } else { from + 1.0 }))
     }
 
     /// Where a value lies, 0 to 100; values beyond the ends are put on them.
     pub fn at(self, value: f64) -> f64 {
-        let part = match self {
-            Self::Linear(from, to) => (value - from) / (to - from),
-            Self::Log(from, to) => (value.max(f64::MIN_POSITIVE) / from).ln() / (to / from).ln(),
-        };
-        part.clamp(0.0, 1.0) * 100.0
+        let Self(from, to) = self;
+        ((value.max(f64::MIN_POSITIVE) / from).ln() / (to / from).ln()).clamp(0.0, 1.0) * 100.0
     }
 
     /// Values to mark, from the first end to the last, about five.
     pub fn ticks(self) -> Vec<f64> {
-        match self {
-            Self::Linear(from, to) => {
-                let step = round_step((to - from) / 4.0);
-                (0..=20_u32).map(|n| from + f64::from(n) * step).take_while(|tick| *tick <= to + step / 1e6).collect()
-            }
-            Self::Log(from, to) => {
-                let decades = (to / from).log10().round();
-                let each = (decades / 5.0).ceil();
-                (0..=40_u32)
-                    .map(|n| from * 10_f64.powf(f64::from(n) * each))
-                    .take_while(|tick| *tick <= to * 1.000_001)
-                    .collect()
-            }
-        }
+        let Self(from, to) = self;
+        let each = ((to / from).log10().round() / 5.0).ceil();
+        let tick = |n: u32| from * 10_f64.powf(f64::from(n) * each);
+        (0..=40).map(tick).take_while(|tick| *tick <= to * 1.000_001).collect()
     }
-}
-
-fn finite(values: impl IntoIterator<Item = f64>) -> impl Iterator<Item = f64> {
-    values.into_iter().filter(|value| value.is_finite())
-}
-
-/// 1, 2, 2.5 or 5 times a power of ten, at or above `least`.
-fn round_step(least: f64) -> f64 {
-    if least <= 0.0 || !least.is_finite() {
-        return 1.0;
-    }
-    let power = 10_f64.powf(least.log10().floor());
-    let factor = [1.0, 2.0, 2.5, 5.0].into_iter().find(|factor| factor * power >= least * 0.999_999).unwrap_or(10.0);
-    factor * power
 }
 
 /// USD for people: cents from a dollar on, below it three significant digits, so that nothing that costs looks free.
@@ -107,7 +67,7 @@ pub fn rough(value: f64) -> String {
 
 /// USD on an axis: `$100`, `$10k`.
 pub fn usd_short(amount: f64) -> String {
-    if amount < 0.0 { format!("-${}", short(-amount)) } else { format!("${}", short(amount)) }
+    format!("${}", short(amount))
 }
 
 /// A count or a measure for people: three or four digits that say something, thousands apart.
@@ -181,12 +141,10 @@ mod tests {
 
     #[test]
     fn scales_reach_all_values_and_tick_round_numbers() {
-        assert_eq!(Scale::linear_to([3.0, 183.0]), Scale::Linear(0.0, 200.0));
-        assert_eq!(Scale::linear_to([183.0]).ticks(), [0.0, 50.0, 100.0, 150.0, 200.0]);
-        let log = Scale::log_around([0.3, 40.0]);
-        assert_eq!(log.ticks().iter().map(|tick| short(*tick)).collect::<Vec<_>>(), ["0.1", "1", "10", "100"]);
-        assert!((log.at(1.0) - 100.0 / 3.0).abs() < 1e-9);
-        assert!(log.at(0.0).abs() < 1e-9, "what is below the axis is put on its end");
-        assert_eq!(Scale::log_around([]).ticks().len(), 2);
+        let scale = Scale::around([0.3, 40.0]);
+        assert_eq!(scale.ticks().iter().map(|tick| short(*tick)).collect::<Vec<_>>(), ["0.1", "1", "10", "100"]);
+        assert!((scale.at(1.0) - 100.0 / 3.0).abs() < 1e-9);
+        assert!(scale.at(0.0).abs() < 1e-9, "what is below the axis is put on its end");
+        assert_eq!(Scale::around([]).ticks().len(), 2);
     }
 }

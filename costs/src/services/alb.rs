@@ -1,20 +1,20 @@
 //! Application Load Balancer: its hours, and the load balancer capacity units (LCU) of the dimension that needs most.
 //!
-//! One LCU is 25 new connections/s, 3,000 active connections (1,500 with mutual TLS), 1 GB/h to instances, addresses and
-//! containers or 0.4 GB/h to functions, or 1,000 rule evaluations/s beyond the first ten rules; fractions count (ELB pricing
-//! page, "LCU details"). An internet-facing balancer has one public IPv4 address in each of at least two AZs.
+//! One LCU is 25 new connections/s, 3,000 active connections, 1 GB/h to instances, addresses and containers or 0.4 GB/h to
+//! functions, or 1,000 rule evaluations/s beyond the first ten rules; fractions count (ELB pricing page, "LCU details"). An
+//! internet-facing balancer has one public IPv4 address in each of at least two AZs.
 
+use anyhow::bail;
 use rust_decimal::{Decimal, dec};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::network::ADDRESS;
-use super::{Quantity, Service, ServiceError, Statement};
+use super::{Quantity, Service, Statement};
 use crate::price_book::Key;
 
 const NEW_PER_LCU: Decimal = dec!(25);
 const ACTIVE_PER_LCU: Decimal = dec!(3000);
-const ACTIVE_PER_LCU_MUTUAL: Decimal = dec!(1500);
 const LAMBDA_GB_PER_LCU: Decimal = dec!(0.4);
 const RULES_PER_LCU: Decimal = dec!(1000);
 const FREE_RULES: Decimal = dec!(10);
@@ -49,50 +49,35 @@ pub struct Traffic {
     pub requests_per_s: Quantity,
     /// Rules that are evaluated for a request; ten are free.
     pub rules_per_request: Quantity,
-    /// Mutual TLS, which halves the connections of an LCU.
-    #[serde(default)]
-    pub mutual_tls: bool,
 }
 
 impl Traffic {
-    /// LCUs that each dimension needs.
-    fn dimensions(&self) -> Result<[(&'static str, Quantity); 4], ServiceError> {
-        let active_per_lcu = if self.mutual_tls { ACTIVE_PER_LCU_MUTUAL } else { ACTIVE_PER_LCU };
-        Ok([
-            ("lcu_new", self.new_connections_per_s / NEW_PER_LCU),
-            ("lcu_active", self.active_connections / active_per_lcu),
-            ("lcu_bytes", self.container_gb_per_hour + self.lambda_gb_per_hour / LAMBDA_GB_PER_LCU),
+    /// LCUs that each dimension needs, the one that needs most last.
+    pub fn dimensions(&self) -> anyhow::Result<[(&'static str, Quantity); 4]> {
+        let mut dimensions = [
             ("lcu_rules", self.requests_per_s.times(self.rules_per_request.above(FREE_RULES))? / RULES_PER_LCU),
-        ])
-    }
-
-    /// LCUs of the dimension that needs most.
-    ///
-    /// # Errors
-    /// When a quantity is beyond any bill.
-    pub fn capacity(&self) -> Result<Quantity, ServiceError> {
-        Ok(Self::most(self.dimensions()?).1)
-    }
-
-    fn most(dimensions: [(&'static str, Quantity); 4]) -> (&'static str, Quantity) {
-        let [first, rest @ ..] = dimensions;
-        rest.into_iter().fold(first, |most, next| if next.1.value > most.1.value { next } else { most })
+            ("lcu_bytes", self.container_gb_per_hour + self.lambda_gb_per_hour / LAMBDA_GB_PER_LCU),
+            ("lcu_active", self.active_connections / ACTIVE_PER_LCU),
+            ("lcu_new", self.new_connections_per_s / NEW_PER_LCU),
+        ];
+        dimensions.sort_by_key(|(_, needed)| needed.value);
+        Ok(dimensions)
     }
 }
 
 impl Service for Alb {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let hours = statement.context.hours(self.hours);
         statement.charge("alb", "Load balancer hours", Key::new("ALB", "load balancer", "hour"), hours)?;
         let lcu_hours = match (self.lcu_hours, self.traffic) {
-            (Some(_), Some(_)) => return Err(ServiceError::usage("alb", "lcu_hours and traffic are both given")),
+            (Some(_), Some(_)) => bail!("alb: lcu_hours and traffic are both given"),
             (given, None) => given,
             (None, Some(traffic)) => {
                 let dimensions = traffic.dimensions()?;
-                let (binding, lcu) = Traffic::most(dimensions);
                 for (name, needed) in dimensions {
                     statement.figure(name, needed);
                 }
+                let [.., (binding, lcu)] = dimensions;
                 statement.note(format!("{binding} decides the LCUs"));
                 Some(lcu.times(hours)?)
             }

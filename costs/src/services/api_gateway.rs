@@ -8,7 +8,7 @@ use rust_decimal::{Decimal, dec};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Quantity, Service, ServiceError, Statement};
+use super::{Quantity, Service, Statement};
 use crate::price_book::Key;
 
 const HTTP_STEP_KB: Decimal = dec!(512);
@@ -29,7 +29,7 @@ pub struct HttpApi {
 }
 
 impl Service for HttpApi {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let metered = self.requests_per_month.times(self.payload_kb.steps(HTTP_STEP_KB))?;
         statement.charge("request_charge", "HTTP API requests", key("HTTP API request", "request"), metered)
     }
@@ -56,7 +56,7 @@ pub struct Cache {
 }
 
 impl Service for RestApi {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let price = key("REST API request", "request");
         statement.charge("request_charge", "REST API requests", price, self.requests_per_month)?;
         let Some(cache) = self.cache else { return Ok(()) };
@@ -78,7 +78,7 @@ pub struct WebsocketApi {
 }
 
 impl Service for WebsocketApi {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let messages = self.messages_per_month.times(self.message_kb.steps(MESSAGE_STEP_KB))?;
         statement.charge("message_charge", "WebSocket messages", key("WebSocket message", "message"), messages)?;
         let price = key("WebSocket connection minute", "minute");

@@ -3,11 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Quantity, Service, ServiceError, Statement};
+use super::{Quantity, Service, Statement};
 use crate::price_book::Key;
-
-const US: &str = "edge-us";
-const EUROPE: &str = "edge-eu";
 
 /// CloudFront, pay as you go. Prices are those of the edge, whatever the region of the request.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -19,32 +16,18 @@ pub struct Cloudfront {
     pub europe_gb: Option<Quantity>,
     /// HTTPS requests at edges in the US, Mexico and Canada.
     pub us_https_requests_per_month: Option<Quantity>,
-    /// HTTPS requests at edges in Europe.
-    pub europe_https_requests_per_month: Option<Quantity>,
-    /// HTTP requests at edges in the US, Mexico and Canada.
-    pub us_http_requests_per_month: Option<Quantity>,
 }
 
 impl Service for Cloudfront {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let key = |item, unit| Key::new("CloudFront", item, unit);
         let (out, free_gb) = (key("transfer out", "GB"), key("free transfer out", "GB"));
-        let free_requests = key("free requests", "request");
-        let (https, http) = (key("HTTPS request", "request"), key("HTTP request", "request"));
+        let (https, free_requests) = (key("HTTPS request", "request"), key("free requests", "request"));
         // One allowance for all edges of the world.
         for (name, line, price, free, edge, quantity) in [
-            ("transfer", "Transfer out, US edges", out, free_gb, US, self.us_gb),
-            ("transfer", "Transfer out, European edges", out, free_gb, EUROPE, self.europe_gb),
-            ("requests", "HTTPS requests, US edges", https, free_requests, US, self.us_https_requests_per_month),
-            (
-                "requests",
-                "HTTPS requests, European edges",
-                https,
-                free_requests,
-                EUROPE,
-                self.europe_https_requests_per_month,
-            ),
-            ("requests", "HTTP requests, US edges", http, free_requests, US, self.us_http_requests_per_month),
+            ("transfer", "Transfer out, US edges", out, free_gb, "edge-us", self.us_gb),
+            ("transfer", "Transfer out, European edges", out, free_gb, "edge-eu", self.europe_gb),
+            ("requests", "HTTPS requests, US edges", https, free_requests, "edge-us", self.us_https_requests_per_month),
         ] {
             let Some(quantity) = quantity else { continue };
             let billed = statement.context.after_allowance(quantity, free)?;

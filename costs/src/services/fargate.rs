@@ -3,12 +3,13 @@
 //! AWS bills from the start of the image pull to the end of the task, per second with a minimum of one minute on Linux, and
 //! includes 20 GB of storage in every task (Fargate pricing page).
 
+use anyhow::{anyhow, ensure};
 use rust_decimal::{Decimal, dec};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::network::ADDRESS;
-use super::{Architecture, HOUR_SECONDS, Quantity, Service, ServiceError, Statement};
+use super::{Architecture, HOUR_SECONDS, Quantity, Service, Statement};
 use crate::price_book::Key;
 
 /// Storage that every task has without charge, GB.
@@ -69,12 +70,9 @@ pub enum Purchase {
 }
 
 impl Service for Fargate {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         for (name, size, most) in [("vcpu", self.vcpu, MOST_VCPU), ("memory_gb", self.memory_gb, MOST_GB)] {
-            if size.value > most {
-                let problem = format!("{name} is {}, and no task has more than {most}", size.value);
-                return Err(ServiceError::usage("fargate", problem));
-            }
+            ensure!(size.value <= most, "fargate: {name} is {}, and no task has more than {most}", size.value);
         }
         let task_hours = self.task_hours()?;
         statement.figure("task_hours", task_hours);
@@ -103,13 +101,13 @@ impl Service for Fargate {
 }
 
 impl Fargate {
-    fn task_hours(&self) -> Result<Quantity, ServiceError> {
+    fn task_hours(&self) -> anyhow::Result<Quantity> {
         match (self.task_hours, self.runs) {
             (Some(hours), None) => Ok(hours),
             (None, Some(Runs { tasks_per_month, duration_s })) => {
                 Ok(tasks_per_month.times(duration_s.map(|seconds| seconds.max(LEAST_SECONDS)))? / HOUR_SECONDS)
             }
-            _ => Err(ServiceError::usage("fargate", "either task_hours is needed or runs")),
+            _ => Err(anyhow!("fargate: either task_hours is needed or runs")),
         }
     }
 }

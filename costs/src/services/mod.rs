@@ -7,75 +7,54 @@ mod statement;
 
 pub mod alb;
 pub mod api_gateway;
-pub mod aurora;
 pub mod cloudfront;
-pub mod cloudwatch;
-pub mod data_transfer;
-pub mod datadog;
 pub mod dynamodb;
 pub mod fargate;
 pub mod lambda;
 pub mod network;
 pub mod rds;
 pub mod small;
-pub mod waf;
 
 use rust_decimal::{Decimal, dec};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use thiserror::Error;
 
 pub use account::Account;
 pub use quantity::Quantity;
 pub use statement::Statement;
 
-use crate::price_book::{Key, PriceError, Prices};
+use crate::price_book::{Key, Prices};
 
 /// Hours of a month unless a profile or request says otherwise: 365 x 24 / 12, as AWS's calculator counts.
 pub const MONTH_HOURS: Decimal = dec!(730);
 
-/// Seconds of an hour.
 pub const HOUR_SECONDS: Decimal = dec!(3600);
 
 /// Usage of a service, which knows what it costs.
 pub trait Service {
-    /// Adds its lines to a statement.
-    ///
-    /// # Errors
-    /// When usage does not fit together, or a price is missing.
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError>;
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()>;
 }
 
-/// Processor of functions and tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-pub enum Architecture {
-    /// Intel or AMD.
-    #[default]
-    #[serde(rename = "x86_64")]
-    X86,
-    /// Graviton.
-    #[serde(rename = "arm64")]
-    Arm64,
-}
-
-impl Architecture {
-    /// As the price book writes it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::X86 => "x86_64",
-            Self::Arm64 => "arm64",
-        }
+words! {
+    /// Processor of functions and tasks.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+    Architecture {
+        /// Intel or AMD.
+        #[default]
+        #[serde(rename = "x86_64")]
+        X86 = "x86_64",
+        /// Graviton.
+        #[serde(rename = "arm64")]
+        Arm64 = "arm64",
     }
 }
 
 /// Prices and conventions of a bill, and what its account has used so far.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// Prices of the region.
     pub prices: Prices<'a>,
     /// Whether monthly allowances are taken off.
     pub free_tier: bool,
-    /// Hours of a month.
     pub month_hours: Decimal,
     /// Tiers and allowances that earlier parts of the bill have used.
     pub account: Account,
@@ -87,54 +66,19 @@ impl<'a> Context<'a> {
         Self { prices, free_tier: false, month_hours: MONTH_HOURS, account: Account::default() }
     }
 
-    /// The same for an account that has used nothing.
-    #[must_use]
-    pub fn for_new_account(&self) -> Self {
-        Self { account: Account::default(), ..*self }
-    }
-
     /// The hours that are given, else those of the month.
     pub fn hours(&self, given: Option<Quantity>) -> Quantity {
         given.unwrap_or_else(|| Quantity::declared(self.month_hours))
     }
 
     /// What the free tier leaves of `quantity`.
-    ///
-    /// # Errors
-    /// When the free tier is on and nobody knows the allowance.
-    pub fn after_allowance(&self, quantity: Quantity, allowance: Key<'_>) -> Result<Quantity, ServiceError> {
+    pub fn after_allowance(&self, quantity: Quantity, allowance: Key<'_>) -> anyhow::Result<Quantity> {
         if !self.free_tier {
             return Ok(quantity);
         }
         let free = self.prices.allowance(allowance)?;
         let used = self.account.advance(self.prices.region(), allowance, quantity.value);
         Ok(quantity.above((free - used).max(Decimal::ZERO)))
-    }
-}
-
-/// Why there is no bill.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum ServiceError {
-    /// A price is missing or wrong.
-    #[error(transparent)]
-    Price(#[from] PriceError),
-    /// Usage that does not fit together.
-    #[error("{service}: {problem}")]
-    Usage {
-        /// Its name in requests.
-        service: &'static str,
-        /// What is wrong, with the field's name.
-        problem: String,
-    },
-    /// A quantity beyond any bill.
-    #[error("a quantity is larger than 10^24: {0}")]
-    TooLarge(String),
-}
-
-impl ServiceError {
-    /// Usage that does not fit together.
-    pub fn usage(service: &'static str, problem: impl Into<String>) -> Self {
-        Self::Usage { service, problem: problem.into() }
     }
 }
 

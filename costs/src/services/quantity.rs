@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 use std::ops::{Add, Div};
 
+use anyhow::Context as _;
 use rust_decimal::{Decimal, dec};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-use super::ServiceError;
 use crate::line::Known;
 use crate::number;
 
@@ -21,14 +21,11 @@ const MOST_PRODUCT: Decimal = dec!(1_000_000_000_000_000_000_000_000);
 /// Zero or more of something. In a request it is a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quantity {
-    /// How much.
     pub value: Decimal,
-    /// How that is known.
     pub known: Known,
 }
 
 impl Quantity {
-    /// An amount.
     pub fn new(value: impl Into<Decimal>, known: Known) -> Self {
         Self { value: value.into(), known }
     }
@@ -38,7 +35,6 @@ impl Quantity {
         Self::new(value, Known::Declared)
     }
 
-    /// An amount computed from others.
     pub fn derived(value: impl Into<Decimal>) -> Self {
         Self::new(value, Known::Derived)
     }
@@ -49,17 +45,14 @@ impl Quantity {
     }
 
     /// The product with another quantity, or with a number.
-    ///
-    /// # Errors
-    /// [`ServiceError::TooLarge`] above 10^24.
-    pub fn times(self, other: impl Into<Self>) -> Result<Self, ServiceError> {
+    pub fn times(self, other: impl Into<Self>) -> anyhow::Result<Self> {
         let other = other.into();
         let value = self.value.checked_mul(other.value).filter(|product| *product <= MOST_PRODUCT);
-        let value = value.ok_or_else(|| ServiceError::TooLarge(format!("{} x {}", self.value, other.value)))?;
+        let value =
+            value.with_context(|| format!("a quantity is larger than 10^24: {} x {}", self.value, other.value))?;
         Ok(Self { value, known: self.known.max(other.known) })
     }
 
-    /// The same with another value.
     #[must_use]
     pub fn map(self, change: impl FnOnce(Decimal) -> Decimal) -> Self {
         Self { value: change(self.value), ..self }
@@ -77,7 +70,6 @@ impl Quantity {
         self.map(|value| (value - included).max(Decimal::ZERO))
     }
 
-    /// Whether it is zero.
     pub fn is_zero(self) -> bool {
         self.value.is_zero()
     }

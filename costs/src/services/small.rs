@@ -1,224 +1,204 @@
-//! Services whose whole bill is a few quantities times a price.
+//! Services whose whole bill is a few quantities times a price. Of each field: the key and the words of its line, the price as the
+//! price book names it, and the allowance that the free tier takes off.
 
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Quantity, Service, ServiceError, Statement};
+use super::{Quantity, Service, Statement};
 use crate::line::{Known, Line};
 use crate::price_book::{Confidence, Key, Provenance};
 
-/// S3, Standard class.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct S3 {
-    /// Objects stored.
-    pub storage_gb_months: Option<Quantity>,
-    /// PUT, COPY, POST and LIST requests.
-    pub put_requests_per_month: Option<Quantity>,
-    /// GET and other requests.
-    pub get_requests_per_month: Option<Quantity>,
-}
-
-impl Service for S3 {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let key = |item, unit| Key::new("S3", item, unit);
-        let price = key("Standard storage", "GB-month");
-        statement.charge("storage", "Objects stored", price, self.storage_gb_months)?;
-        let price = key("PUT, COPY, POST or LIST request", "request");
-        statement.charge("put", "PUT requests", price, self.put_requests_per_month)?;
-        statement.charge("get", "GET requests", key("GET request", "request"), self.get_requests_per_month)
-    }
-}
-
-/// Images in private repositories of ECR.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Ecr {
-    /// Images stored.
-    pub storage_gb_months: Quantity,
-}
-
-impl Service for Ecr {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let price = Key::new("ECR", "private storage", "GB-month");
-        statement.charge("ecr", "Images stored", price, self.storage_gb_months)
-    }
-}
-
-/// Customer-managed keys of KMS.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Kms {
-    /// Keys x the months that they exist; each rotation counts as one more key, up to two.
-    pub key_months: Quantity,
-    /// Symmetric requests.
-    pub requests_per_month: Quantity,
-}
-
-impl Service for Kms {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let key = |item, unit| Key::new("KMS", item, unit);
-        statement.charge("keys", "Customer-managed keys", key("customer-managed key", "key-month"), self.key_months)?;
-        let (free, price) = (key("free requests", "request"), key("request", "request"));
-        statement.charge_after(free, "requests", "Requests", price, self.requests_per_month)
-    }
-}
-
-/// Parameters of SSM Parameter Store.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ParameterStore {
-    /// Standard parameters, free.
-    pub standard_parameters: Option<Quantity>,
-    /// Advanced parameters x the months that they exist.
-    pub advanced_parameter_months: Option<Quantity>,
-    /// API calls on advanced parameters or with higher throughput.
-    pub calls_per_month: Option<Quantity>,
-}
-
-impl Service for ParameterStore {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let key = |item, unit| Key::new("SSM Parameter Store", item, unit);
-        let price = key("advanced parameter", "parameter-month");
-        statement.charge("advanced", "Advanced parameters", price, self.advanced_parameter_months)?;
-        let price = key("standard parameter", "parameter-month");
-        statement.charge("standard", "Standard parameters", price, self.standard_parameters)?;
-        statement.charge("calls", "API calls", key("API call", "call"), self.calls_per_month)
-    }
-}
-
-/// Secrets Manager.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SecretsManager {
-    /// Secrets x the months that they exist.
-    pub secret_months: Quantity,
-    /// API calls.
-    pub calls_per_month: Quantity,
-}
-
-impl Service for SecretsManager {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let key = |item, unit| Key::new("Secrets Manager", item, unit);
-        statement.charge("secret", "Secrets", key("secret", "secret-month"), self.secret_months)?;
-        statement.charge("calls", "API calls", key("API call", "call"), self.calls_per_month)
-    }
-}
-
-/// Route 53.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Route53 {
-    /// Hosted zones x the months that they exist, private ones too.
-    pub zone_months: Option<Quantity>,
-    /// Standard queries.
-    pub standard_queries_per_month: Option<Quantity>,
-    /// Latency-based queries.
-    pub latency_queries_per_month: Option<Quantity>,
-    /// Geolocation and geoproximity queries.
-    pub geo_queries_per_month: Option<Quantity>,
-    /// Alias queries to AWS resources, free.
-    pub alias_queries_per_month: Option<Quantity>,
-}
-
-impl Service for Route53 {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let key = |item, unit| Key::new("Route 53", item, unit);
-        statement.charge("zone", "Hosted zones", key("hosted zone", "zone-month"), self.zone_months)?;
-        for (name, line, item, queries) in [
-            ("standard", "Standard queries", "standard query", self.standard_queries_per_month),
-            ("latency", "Latency queries", "latency query", self.latency_queries_per_month),
-            ("geo", "Geolocation queries", "geo query", self.geo_queries_per_month),
-            ("alias", "Alias queries", "alias query", self.alias_queries_per_month),
-        ] {
-            statement.charge(name, line, key(item, "query"), queries)?;
+macro_rules! services {
+    ($($(#[$about:meta])* $name:ident {
+        $($(#[$says:meta])* $field:ident: $kind:ty = $key:literal, $line:literal, $service:literal / $item:literal per $unit:literal
+            $(after $free:literal)?;)*
+    })*) => {$(
+        $(#[$about])*
+        #[derive(Debug, Clone, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$says])* pub $field: $kind,)*
         }
-        Ok(())
+
+        impl Service for $name {
+            fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
+                $(
+                    let key = |item| Key::new($service, item, $unit);
+                    let free: &[&'static str] = &[$($free)?];
+                    match free {
+                        [free] => statement.charge_after(key(free), $key, $line, key($item), self.$field)?,
+                        _ => statement.charge($key, $line, key($item), self.$field)?,
+                    }
+                )*
+                Ok(())
+            }
+        }
+    )*};
+}
+
+services! {
+    /// S3, Standard class.
+    S3 {
+        /// Objects stored.
+        storage_gb_months: Option<Quantity> = "storage", "Objects stored", "S3" / "Standard storage" per "GB-month";
+        /// PUT, COPY, POST and LIST requests.
+        put_requests_per_month: Option<Quantity> = "put", "PUT requests", "S3" / "PUT, COPY, POST or LIST request" per "request";
+        /// GET and other requests.
+        get_requests_per_month: Option<Quantity> = "get", "GET requests", "S3" / "GET request" per "request";
     }
-}
 
-/// Public certificates of ACM that cannot be exported.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Acm {
-    /// Certificates.
-    pub certificates: Quantity,
-}
-
-impl Service for Acm {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let price = Key::new("ACM", "public certificate", "certificate");
-        statement.charge("certificates", "Public certificates", price, self.certificates)
+    /// Images in private repositories of ECR.
+    Ecr {
+        /// Images stored.
+        storage_gb_months: Quantity = "ecr", "Images stored", "ECR" / "private storage" per "GB-month";
     }
-}
 
-/// Cloud Map. A private DNS namespace is also a zone of Route 53.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CloudMap {
-    /// Registered resources x the months that they exist.
-    pub resource_months: Quantity,
-    /// `DiscoverInstances` calls.
-    pub discover_calls_per_month: Option<Quantity>,
-}
-
-impl Service for CloudMap {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let key = |item, unit| Key::new("Cloud Map", item, unit);
-        let price = key("registered resource", "resource-month");
-        statement.charge("resources", "Registered resources", price, self.resource_months)?;
-        let price = key("DiscoverInstances", "call");
-        statement.charge("calls", "DiscoverInstances calls", price, self.discover_calls_per_month)
+    /// Customer-managed keys of KMS.
+    Kms {
+        /// Keys x the months that they exist; each rotation counts as one more key, up to two.
+        key_months: Quantity = "keys", "Customer-managed keys", "KMS" / "customer-managed key" per "key-month";
+        /// Symmetric requests.
+        requests_per_month: Quantity = "requests", "Requests", "KMS" / "request" per "request" after "free requests";
     }
-}
 
-/// Control planes of EKS, for comparison.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Eks {
-    /// Cluster-hours in standard support.
-    pub standard_hours: Option<Quantity>,
-    /// Cluster-hours in extended support.
-    pub extended_support_hours: Option<Quantity>,
-}
-
-impl Service for Eks {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let key = |item| Key::new("EKS", item, "cluster-hour");
-        statement.charge("standard", "Control plane", key("control plane"), self.standard_hours)?;
-        let (name, price) = ("Control plane, extended support", key("control plane, extended support"));
-        statement.charge("extended", name, price, self.extended_support_hours)
+    /// Parameters of SSM Parameter Store.
+    ParameterStore {
+        /// Advanced parameters x the months that they exist.
+        advanced_parameter_months: Option<Quantity> =
+            "advanced", "Advanced parameters", "SSM Parameter Store" / "advanced parameter" per "parameter-month";
+        /// Standard parameters, free.
+        standard_parameters: Option<Quantity> =
+            "standard", "Standard parameters", "SSM Parameter Store" / "standard parameter" per "parameter-month";
+        /// API calls on advanced parameters or with higher throughput.
+        calls_per_month: Option<Quantity> = "calls", "API calls", "SSM Parameter Store" / "API call" per "call";
     }
-}
 
-/// Standard queues of SQS.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Sqs {
-    /// Requests, 64 KB each.
-    pub requests_per_month: Quantity,
-}
-
-impl Service for Sqs {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let key = |item| Key::new("SQS", item, "request");
-        let (free, price) = (key("free requests"), key("standard request"));
-        statement.charge_after(free, "sqs", "Requests", price, self.requests_per_month)
+    /// Secrets Manager.
+    SecretsManager {
+        /// Secrets x the months that they exist.
+        secret_months: Quantity = "secret", "Secrets", "Secrets Manager" / "secret" per "secret-month";
+        /// API calls.
+        calls_per_month: Quantity = "calls", "API calls", "Secrets Manager" / "API call" per "call";
     }
-}
 
-/// EventBridge. Events of AWS services are free.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Eventbridge {
-    /// Custom events, 64 KB each.
-    pub custom_events_per_month: Quantity,
-}
+    /// Route 53.
+    Route53 {
+        /// Hosted zones x the months that they exist, private ones too.
+        zone_months: Option<Quantity> = "zone", "Hosted zones", "Route 53" / "hosted zone" per "zone-month";
+        /// Standard queries.
+        standard_queries_per_month: Option<Quantity> =
+            "standard", "Standard queries", "Route 53" / "standard query" per "query";
+        /// Latency-based queries.
+        latency_queries_per_month: Option<Quantity> = "latency", "Latency queries", "Route 53" / "latency query" per "query";
+        /// Geolocation and geoproximity queries.
+        geo_queries_per_month: Option<Quantity> = "geo", "Geolocation queries", "Route 53" / "geo query" per "query";
+        /// Alias queries to AWS resources, free.
+        alias_queries_per_month: Option<Quantity> = "alias", "Alias queries", "Route 53" / "alias query" per "query";
+    }
 
-impl Service for Eventbridge {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let price = Key::new("EventBridge", "custom event", "event");
-        statement.charge("events", "Custom events", price, self.custom_events_per_month)
+    /// Public certificates of ACM that cannot be exported.
+    Acm {
+        /// Certificates.
+        certificates: Quantity = "certificates", "Public certificates", "ACM" / "public certificate" per "certificate";
+    }
+
+    /// Cloud Map. A private DNS namespace is also a zone of Route 53.
+    CloudMap {
+        /// Registered resources x the months that they exist.
+        resource_months: Quantity =
+            "resources", "Registered resources", "Cloud Map" / "registered resource" per "resource-month";
+    }
+
+    /// Control planes of EKS, for comparison.
+    Eks {
+        /// Cluster-hours in standard support.
+        standard_hours: Option<Quantity> = "standard", "Control plane", "EKS" / "control plane" per "cluster-hour";
+        /// Cluster-hours in extended support.
+        extended_support_hours: Option<Quantity> =
+            "extended", "Control plane, extended support", "EKS" / "control plane, extended support" per "cluster-hour";
+    }
+
+    /// Standard queues of SQS.
+    Sqs {
+        /// Requests, 64 KB each.
+        requests_per_month: Quantity = "sqs", "Requests", "SQS" / "standard request" per "request" after "free requests";
+    }
+
+    /// EventBridge. Events of AWS services are free.
+    Eventbridge {
+        /// Custom events, 64 KB each.
+        custom_events_per_month: Quantity = "events", "Custom events", "EventBridge" / "custom event" per "event";
+    }
+
+    /// CloudWatch: logs, metrics, alarms and dashboards. Five GB of logs a month are free over ingestion, storage and queries together
+    /// (CloudWatch pricing page); the allowance is taken in that order, since ingestion is the dearest.
+    Cloudwatch {
+        /// Logs taken in.
+        ingested_gb: Option<Quantity> =
+            "ingest", "Logs taken in", "CloudWatch Logs" / "ingestion Standard" per "GB" after "free GB";
+        /// Logs kept, compressed.
+        stored_gb_months: Option<Quantity> =
+            "store", "Logs kept", "CloudWatch Logs" / "storage" per "GB-month" after "free GB";
+        /// Logs scanned by Logs Insights.
+        scanned_gb: Option<Quantity> =
+            "scan", "Logs scanned", "CloudWatch Logs" / "Insights scan" per "GB" after "free GB";
+        /// Custom metrics.
+        metrics: Option<Quantity> =
+            "metrics", "Custom metrics", "CloudWatch" / "custom metric" per "metric-month" after "free custom metrics";
+        /// Alarms of standard resolution.
+        alarms: Option<Quantity> =
+            "alarms", "Alarms", "CloudWatch" / "standard alarm" per "alarm-month" after "free standard alarms";
+        /// Dashboards.
+        dashboards: Option<Quantity> =
+            "dashboards", "Dashboards", "CloudWatch" / "dashboard" per "dashboard-month" after "free dashboards";
+    }
+
+    /// X-Ray.
+    Xray {
+        /// Traces recorded.
+        traces_per_month: Quantity = "traces", "Traces recorded", "X-Ray" / "trace recorded" per "trace" after "free traces";
+    }
+
+    /// Datadog, which is not on AWS's bill. Prices are per month with annual commitment.
+    Datadog {
+        /// Traced invocations of functions.
+        traced_invocations_per_month: Option<Quantity> =
+            "apm", "Invocations traced", "Datadog" / "Serverless APM invocation" per "invocation";
+        /// Log events that are indexed and kept for 15 days.
+        indexed_events_15_days: Option<Quantity> =
+            "log_events", "Log events indexed", "Datadog" / "log indexing, 15 days, annual" per "event";
+        /// Lambda functions that run.
+        functions: Option<Quantity> =
+            "functions", "Functions monitored", "Datadog" / "Serverless function" per "function-month";
+        /// Logs taken in.
+        ingested_gb: Option<Quantity> = "logs", "Logs taken in", "Datadog" / "log ingestion" per "GB";
+    }
+
+    /// A web ACL of AWS WAF. Prices are the same in all regions; managed rule groups of AWS count as one rule each.
+    WebAcl {
+        /// Web ACLs, by the month.
+        acl_months: Quantity = "acl", "Web ACL", "WAF" / "web ACL" per "acl-month";
+        /// Rules and rule groups, by the month.
+        rule_months: Quantity = "rules", "Rules of the web ACL", "WAF" / "rule" per "rule-month";
+        /// Requests inspected.
+        requests_per_month: Quantity = "requests", "Requests inspected", "WAF" / "request" per "request";
+    }
+
+    /// What else Lambda charges for.
+    LambdaFeatures {
+        /// Responses streamed above 6 MB each.
+        streamed_gb: Option<Quantity> =
+            "streaming", "Response streaming", "Lambda" / "response streaming" per "GB" after "free response streaming";
+        /// `SnapStart` snapshots x the time that they are kept.
+        snapstart_cache_gb_seconds: Option<Quantity> =
+            "cache", "SnapStart cache", "Lambda" / "SnapStart cache" per "GB-second";
+        /// Memory restored by `SnapStart`.
+        snapstart_restored_gb: Option<Quantity> =
+            "restore", "SnapStart restores", "Lambda" / "SnapStart restore" per "GB restored";
+        /// Memory of environments created under tenant isolation.
+        tenant_environments_gb: Option<Quantity> =
+            "tenant", "Environments under tenant isolation", "Lambda" / "tenant environment" per "GB of memory";
     }
 }
 
@@ -233,12 +213,12 @@ pub struct Stated {
 }
 
 impl Service for Stated {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         statement.lines.push(Line {
             service: "stated".to_owned(),
             key: "stated".to_owned(),
             name: self.name.clone(),
-            quantity: rust_decimal::Decimal::ONE,
+            quantity: Decimal::ONE,
             unit: "stated amount".to_owned(),
             unit_price: self.amount_usd.value,
             amount: self.amount_usd.value,

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::anyhow;
 use rust_decimal::Decimal;
 
-use super::{Context, Quantity, Service, ServiceError};
+use super::{Context, Quantity, Service};
 use crate::line::Line;
-use crate::price_book::{Confidence, Key, Price, PriceError, Provenance};
+use crate::price_book::{Key, Price};
 use crate::tiers;
 
 /// What a service charges.
 #[derive(Debug)]
 pub struct Statement<'a> {
-    /// Prices and conventions.
     pub context: &'a Context<'a>,
     /// One line per price and tier.
     pub lines: Vec<Line>,
@@ -23,34 +23,24 @@ pub struct Statement<'a> {
 }
 
 impl<'a> Statement<'a> {
-    /// The statement about some usage.
-    ///
-    /// # Errors
-    /// When usage does not fit together, or a price is missing.
-    pub fn of(usage: &dyn Service, context: &'a Context<'a>) -> Result<Self, ServiceError> {
+    pub fn of(usage: &dyn Service, context: &'a Context<'a>) -> anyhow::Result<Self> {
         let mut statement = Self { context, lines: Vec::new(), figures: BTreeMap::new(), notes: Vec::new() };
         usage.bill(&mut statement)?;
         Ok(statement)
     }
 
     /// Charges a quantity at its price, one line per tier; nothing when there is no quantity. A quantity of zero has a line.
-    ///
-    /// # Errors
-    /// When the price is missing, or the quantity beyond its tiers.
     pub fn charge(
         &mut self,
         key: &'static str,
         name: &str,
         price: Key<'_>,
         quantity: impl Into<Option<Quantity>>,
-    ) -> Result<(), ServiceError> {
+    ) -> anyhow::Result<()> {
         self.charge_in(self.context.prices.region(), key, name, price, quantity)
     }
 
     /// The same at a price of another region, or price class of an edge.
-    ///
-    /// # Errors
-    /// When the price is missing, or the quantity beyond its tiers.
     pub fn charge_in(
         &mut self,
         region: &str,
@@ -58,17 +48,12 @@ impl<'a> Statement<'a> {
         name: &str,
         price_key: Key<'_>,
         quantity: impl Into<Option<Quantity>>,
-    ) -> Result<(), ServiceError> {
+    ) -> anyhow::Result<()> {
         let Some(Quantity { value, known }) = quantity.into() else { return Ok(()) };
         let price = self.context.prices.at(region).get(price_key)?;
         let used = self.context.account.advance(region, price_key, value);
-        let slices = tiers::split(used, value, &price.tiers).map_err(|problem| PriceError::Unpriced {
-            name: price_key.name(),
-            region: region.to_owned(),
-            unit: price.unit.clone(),
-            problem,
-        })?;
-        let nobody = Provenance { date: String::new(), source: String::new(), confidence: Confidence::Unverified };
+        let slices = tiers::split(used, value, &price.tiers)
+            .map_err(|problem| anyhow!("{} in {region} (per {}): {problem}", price_key.name(), price.unit))?;
         for slice in slices {
             self.lines.push(Line {
                 service: price_key.service.to_owned(),
@@ -78,7 +63,7 @@ impl<'a> Statement<'a> {
                 unit: price.unit.clone(),
                 unit_price: slice.price,
                 amount: Quantity::new(slice.quantity, known).times(slice.price)?.value,
-                price: price.provenance(slice.tier).unwrap_or(&nobody).clone(),
+                price: price.provenances[slice.tier].clone(),
                 known,
             });
         }
@@ -86,9 +71,6 @@ impl<'a> Statement<'a> {
     }
 
     /// Charges what the free tier leaves of a quantity.
-    ///
-    /// # Errors
-    /// As [`Self::charge`], and when the free tier is on and nobody knows the allowance.
     pub fn charge_after(
         &mut self,
         allowance: Key<'_>,
@@ -96,18 +78,16 @@ impl<'a> Statement<'a> {
         name: &str,
         price: Key<'_>,
         quantity: impl Into<Option<Quantity>>,
-    ) -> Result<(), ServiceError> {
+    ) -> anyhow::Result<()> {
         let Some(quantity) = quantity.into() else { return Ok(()) };
         let billed = self.context.after_allowance(quantity, allowance)?;
         self.charge(key, name, price, billed)
     }
 
-    /// Names an intermediate quantity.
     pub fn figure(&mut self, name: &'static str, quantity: Quantity) {
         self.figures.insert(name, quantity.value);
     }
 
-    /// Something to know.
     pub fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }

@@ -4,7 +4,6 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::budget::Budget;
 use super::{Nanos, seconds};
 
 /// How a request was started.
@@ -14,8 +13,6 @@ pub enum Start {
     Warm,
     /// In a new environment.
     Cold,
-    /// Not at all: a limit is reached.
-    Throttled,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +30,6 @@ pub struct Environments {
     /// When each that works will be done, and when it was born.
     busy: BinaryHeap<Reverse<(Nanos, Nanos)>>,
     expiry: Nanos,
-    limit: usize,
-    starts: Option<Budget>,
     /// Integral of the number of environments over time, seconds, since the last [`Environments::take_measures`].
     alive_seconds: f64,
     counted_upto: Nanos,
@@ -55,14 +50,12 @@ pub struct Measures {
 }
 
 impl Environments {
-    /// No environments yet. `limit` is the most that work at once; `starts_per_10_s` bounds new ones, `None` does not.
-    pub fn new(expiry: Nanos, limit: Option<u32>, starts_per_10_s: Option<u32>) -> Self {
+    /// No environments yet.
+    pub fn new(expiry: Nanos) -> Self {
         Self {
             idle: VecDeque::new(),
             busy: BinaryHeap::new(),
             expiry,
-            limit: limit.map_or(usize::MAX, |limit| limit as usize),
-            starts: starts_per_10_s.map(|starts| Budget::new(starts, 10.0)),
             alive_seconds: 0.0,
             counted_upto: 0,
             measures: Measures::default(),
@@ -103,16 +96,11 @@ impl Environments {
     /// A request at `now`, after [`Environments::settle`] for the same instant: `warm` and `cold` are how long it occupies an
     /// environment that is there, or a new one.
     pub fn start(&mut self, now: Nanos, warm: Nanos, cold: Nanos) -> Start {
-        if self.busy.len() >= self.limit {
-            return Start::Throttled;
-        }
-        let (born, duration, start) = match self.idle.pop_back() {
-            Some(idle) => (idle.born, warm, Start::Warm),
-            None if self.starts.as_mut().is_none_or(|starts| starts.take(now)) => {
-                self.count(now);
-                (now, cold, Start::Cold)
-            }
-            None => return Start::Throttled,
+        let (born, duration, start) = if let Some(idle) = self.idle.pop_back() {
+            (idle.born, warm, Start::Warm)
+        } else {
+            self.count(now);
+            (now, cold, Start::Cold)
         };
         self.busy.push(Reverse((now + duration, born)));
         self.measures.peak_busy = self.measures.peak_busy.max(self.busy.len());
@@ -148,7 +136,7 @@ mod tests {
 
     #[test]
     fn an_environment_serves_one_request_and_expires_after_its_last() {
-        let mut all = Environments::new(600 * SECOND, None, None);
+        let mut all = Environments::new(600 * SECOND);
         assert_eq!(request(&mut all, 0), Start::Cold);
         // The first works until 3 s, so that a second is needed.
         assert_eq!(request(&mut all, 2), Start::Cold);
@@ -166,15 +154,5 @@ mod tests {
         // 604 s of the first; the second from 2 to 1,805, and then a new one.
         assert!((measures.ended_lifespan_seconds - (604.0 + 1803.0)).abs() < 1e-9, "{measures:?}");
         assert!((measures.alive_seconds - (604.0 + 1803.0)).abs() < 1e-9, "{measures:?}");
-    }
-
-    #[test]
-    fn limits_throttle() {
-        let mut all = Environments::new(600 * SECOND, Some(2), None);
-        assert_eq!([0, 0, 0].map(|at| request(&mut all, at)), [Start::Cold, Start::Cold, Start::Throttled]);
-        let mut all = Environments::new(600 * SECOND, None, Some(10));
-        let cold = (0..100).filter(|_| request(&mut all, 0) == Start::Cold).count();
-        assert_eq!(cold, 10);
-        assert_eq!(request(&mut all, 1), Start::Cold, "one a second is refilled");
     }
 }

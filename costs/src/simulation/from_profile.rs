@@ -1,76 +1,65 @@
 //! The plan and the load of a traffic profile: what is simulated is what `costs estimate` bills.
 
+use anyhow::Context as _;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
-use super::{Discipline, FunctionSettings, LambdaSettings, Plan, RequestClass, ServiceSettings, Spread, Work};
+use super::{FunctionSettings, LambdaSettings, Plan, RequestClass, ServiceSettings, Spread, Work};
 use crate::deployment::{Deployment, Inputs, Load, Path, cpu_ms};
 use crate::measured::{Measured, Route};
 use crate::profile::Environment;
 
+/// What AWS takes to place a new environment and to fetch its package, ms. Assumed.
+const PLACEMENT_MS: f64 = 80.0;
+
 /// The plan of an environment on two deployments, one on each path.
-///
-/// # Errors
-/// When a journey of the profile was not measured.
 pub fn plan(
     fargate: Deployment,
     lambda: Deployment,
     environment: &Environment,
     inputs: Inputs<'_>,
-) -> Result<Plan, String> {
+) -> anyhow::Result<Plan> {
     let Inputs { profile, measured, .. } = inputs;
-    let mut classes: Vec<RequestClass> = Vec::new();
+    let memory_mb = &environment.stack.modules.function_memory_mb;
+    let (mut classes, mut functions) = (Vec::<RequestClass>::new(), Vec::<FunctionSettings>::new());
     for (journey, per_order) in &profile.journeys_per_order {
-        let steps = measured.journeys.get(journey).ok_or_else(|| format!("journey {journey:?} was not measured"))?;
+        let steps = measured.journeys.get(journey).with_context(|| format!("journey {journey:?} was not measured"))?;
         for step in steps {
-            let share = float(per_order.0 * step.count);
+            let share = float(per_order * step.count);
             if let Some(class) = classes.iter_mut().find(|class| class.name == step.route) {
                 class.share += share;
                 continue;
             }
             let route = |on: Deployment| {
                 let route = measured.route(&step.route, on.path, on.store);
-                route.ok_or_else(|| format!("{} was not measured for {}", step.route, on.name()))
+                route.with_context(|| format!("{} was not measured for {}", step.route, on.name()))
             };
             let (on_fargate, on_lambda) = (route(fargate)?, route(lambda)?);
+            let name = &on_lambda.function;
+            let function = functions.iter().position(|function| function.name == *name).unwrap_or_else(|| {
+                functions.push(FunctionSettings {
+                    name: name.clone(),
+                    memory_mb: memory_mb.get(name).and_then(Decimal::to_u32).unwrap_or_default(),
+                    init_ms: float(measured.lambda_init_ms),
+                });
+                functions.len() - 1
+            });
             classes.push(RequestClass {
                 name: step.route.clone(),
                 share,
-                function: on_lambda.function.clone(),
+                function,
                 fargate: work(measured, on_fargate, Path::Fargate),
                 lambda: work(measured, on_lambda, Path::Lambda),
             });
         }
     }
-    let memory_mb = &environment.stack.modules.function_memory_mb;
-    let mut functions: Vec<FunctionSettings> = Vec::new();
-    for class in &classes {
-        if !functions.iter().any(|function| function.name == class.function) {
-            functions.push(FunctionSettings {
-                name: class.function.clone(),
-                memory_mb: memory_mb.get(&class.function).and_then(|memory| memory.0.to_u32()).unwrap_or_default(),
-                init_ms: float(measured.lambda_init_ms),
-                reserved_concurrency: None,
-            });
-        }
-    }
-    Ok(Plan {
-        classes,
-        spread: Spread::default(),
-        lambda: LambdaSettings {
-            idle_expiry_s: float(profile.options.idle_environment_s),
-            functions,
-            ..LambdaSettings::default()
-        },
-        services: services(environment, inputs),
-    })
+    let idle_expiry_s = float(profile.options.idle_environment_s);
+    let lambda = LambdaSettings { functions, idle_expiry_s, placement_ms: PLACEMENT_MS };
+    Ok(Plan { classes, spread: Spread::default(), lambda, services: services(environment, inputs) })
 }
 
 /// Requests a second of an environment, on the mean of the time that it exists.
-///
-/// # Errors
-/// When the profile and the measurement do not fit.
-pub fn rate(deployment: Deployment, environment: &Environment, inputs: Inputs<'_>) -> Result<f64, String> {
+pub fn rate(deployment: Deployment, environment: &Environment, inputs: Inputs<'_>) -> anyhow::Result<f64> {
     let demand = Load::of(deployment, environment, inputs)?.all;
     let seconds = float(environment.hours * Decimal::from(3600));
     Ok(if seconds > 0.0 { float(demand.requests) / seconds } else { 0.0 })
@@ -95,7 +84,6 @@ fn services(environment: &Environment, inputs: Inputs<'_>) -> Vec<ServiceSetting
             tasks_max: if environment.autoscaling() { count(service.max).max(tasks_min) } else { tasks_min },
             target_utilization: float(environment.stack.modules.cpu_percent) / 100.0,
             start_up_s: float(inputs.measured.task_start_s),
-            discipline: Discipline::Shared,
             ..ServiceSettings::default()
         }
     });

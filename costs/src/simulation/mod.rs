@@ -7,11 +7,10 @@
 //! is simulated in well under a minute.
 
 mod arrivals;
-mod budget;
 mod cold_share;
-pub mod cost;
+pub(crate) mod cost;
 mod environments;
-pub mod from_profile;
+pub(crate) mod from_profile;
 mod outcome;
 mod plan;
 mod run;
@@ -23,12 +22,10 @@ mod trace;
 pub use arrivals::Spread;
 pub use cold_share::cold_share;
 pub use environments::{Environments, Measures, Start};
-pub use outcome::{
-    FargateOutcome, FunctionOutcome, Hour, LambdaHour, LambdaOutcome, Latency, Outcome, ServiceHour, ServiceOutcome,
-};
-pub use plan::{Discipline, FunctionSettings, LambdaSettings, Plan, PlanError, RequestClass, ServiceSettings, Work};
+pub use outcome::{FargateOutcome, LambdaOutcome, Latency, Outcome, ServiceOutcome};
+pub use plan::{FunctionSettings, LambdaSettings, Plan, RequestClass, ServiceSettings, Work};
 pub use run::simulate;
-pub use trace::{SHOP_DAY, Trace, TraceError};
+pub use trace::Trace;
 
 /// Simulated time since the start, in nanoseconds. 64 bits hold 584 years.
 pub type Nanos = u64;

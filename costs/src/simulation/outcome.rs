@@ -1,4 +1,4 @@
-//! The outcome of a simulation: totals, percentiles, and a row for each hour.
+//! The outcome of a simulation: totals and percentiles.
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -33,8 +33,6 @@ pub struct Outcome {
     pub lambda: LambdaOutcome,
     /// Fargate.
     pub fargate: FargateOutcome,
-    /// Hour by hour.
-    pub by_hour: Vec<Hour>,
 }
 
 /// Lambda over the whole run.
@@ -44,42 +42,11 @@ pub struct LambdaOutcome {
     pub latency: Option<Latency>,
     /// Those that started a new environment.
     pub cold_latency: Option<Latency>,
-    /// Sums and means over all hours.
-    #[serde(flatten)]
-    pub total: LambdaHour,
+    /// Answered requests that started a new environment.
+    pub cold_starts: u64,
     /// Cold starts of the answered requests; `None` without any.
     pub cold_start_share: Option<f64>,
-    /// What each function did.
-    pub functions: Vec<FunctionOutcome>,
-}
-
-/// One function over the whole run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct FunctionOutcome {
-    /// Its name.
-    pub name: String,
-    /// Answered requests.
-    pub requests: u64,
-    /// Those in a new environment.
-    pub cold_starts: u64,
-    /// Requests that a limit refused.
-    pub throttled: u64,
-    /// Billed duration with INIT, each invocation rounded up to a millisecond.
-    pub billed_ms: u64,
-    /// Memory size.
-    pub memory_mb: u32,
-}
-
-/// Lambda in one hour.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct LambdaHour {
-    /// Answered requests.
-    pub answered: u64,
-    /// Those that started a new environment.
-    pub cold_starts: u64,
-    /// Requests that a limit refused.
-    pub throttled: u64,
-    /// Billed.
+    /// Billed duration with INIT, each invocation rounded up to a millisecond, times memory.
     pub gb_seconds: f64,
     /// Mean number of environments, all functions together.
     pub environments: f64,
@@ -94,37 +61,19 @@ pub struct FargateOutcome {
     pub latency: Option<Latency>,
     /// Requests without a place in time: 503.
     pub refused: u64,
-    /// Answers later than the request timeout.
-    pub timed_out: u64,
     /// Its services.
     pub services: Vec<ServiceOutcome>,
 }
 
 /// One ECS service over the whole run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct ServiceOutcome {
     /// Its name.
     pub name: String,
-    /// Sums and means over all hours.
-    #[serde(flatten)]
-    pub total: ServiceHour,
     /// vCPU of a task.
     pub vcpu: f64,
     /// Memory of a task, GB.
     pub memory_gb: f64,
-    /// Requests that waited for a place, of all.
-    pub waited_share: f64,
-    /// Mean wait for a place over all requests, milliseconds.
-    pub mean_wait_ms: f64,
-    /// Scaling activities that added tasks.
-    pub scale_outs: u32,
-    /// Scaling activities that took tasks away.
-    pub scale_ins: u32,
-}
-
-/// One ECS service in one hour.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct ServiceHour {
     /// Mean number of tasks that are billed.
     pub tasks: f64,
     /// Most tasks at once.
@@ -133,78 +82,35 @@ pub struct ServiceHour {
     pub utilization: f64,
     /// Minutes in which the CPU was in use for 95 percent or more.
     pub saturated_minutes: u32,
-    /// Billed.
-    pub vcpu_seconds: f64,
-    /// Billed.
-    pub gb_seconds: f64,
+    /// Requests that waited for a place, of all.
+    pub waited_share: f64,
+    /// Mean wait for a place over all requests, milliseconds.
+    pub mean_wait_ms: f64,
 }
 
-/// One hour on both paths.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Hour {
-    /// From 0.
-    pub hour: usize,
-    /// Requests that arrived.
-    pub requests: u64,
-    /// Lambda.
-    pub lambda: LambdaHour,
-    /// Latency on Lambda.
-    pub lambda_latency: Option<Latency>,
-    /// Services of Fargate, in the plan's order.
-    pub services: Vec<ServiceHour>,
-    /// Latency on Fargate.
-    pub fargate_latency: Option<Latency>,
-    /// Requests that Fargate refused.
-    pub refused: u64,
-}
-
-/// Collects latencies of an hour and of the whole run.
+/// Collects latencies, in microseconds up to an hour; what is longer counts as an hour.
 #[derive(Debug)]
-pub(super) struct Latencies {
-    hour: Histogram<u64>,
-    all: Histogram<u64>,
-}
-
-/// Up to an hour, in microseconds; what is longer counts as an hour.
-fn histogram() -> Histogram<u64> {
-    #[expect(clippy::expect_used, reason = "the bounds are constants that the crate accepts")]
-    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("bounds of a histogram")
-}
+pub(super) struct Latencies(Histogram<u64>);
 
 impl Latencies {
     pub(super) fn new() -> Self {
-        Self { hour: histogram(), all: histogram() }
+        #[expect(clippy::expect_used, reason = "the bounds are constants that the crate accepts")]
+        Self(Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("bounds of a histogram"))
     }
 
     pub(super) fn record(&mut self, latency: Nanos) {
-        self.hour.saturating_record(latency / 1000);
+        self.0.saturating_record(latency / 1000);
     }
 
-    /// Latency of the hour; the next one begins.
-    pub(super) fn close_hour(&mut self) -> Option<Latency> {
-        let latency = summary(&self.hour);
-        if latency.is_some() {
-            #[expect(clippy::expect_used, reason = "both have the same bounds")]
-            self.all.add(&self.hour).expect("histograms of the same bounds");
-            self.hour.reset();
-        }
-        latency
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of an hour")]
+    pub(super) fn summary(&self) -> Option<Latency> {
+        let at = |quantile: f64| self.0.value_at_quantile(quantile) as f64 / 1000.0;
+        (!self.0.is_empty()).then(|| Latency {
+            mean_ms: self.0.mean() / 1000.0,
+            p50_ms: at(0.50),
+            p95_ms: at(0.95),
+            p99_ms: at(0.99),
+            max_ms: self.0.max() as f64 / 1000.0,
+        })
     }
-
-    /// Latency of all hours that were closed.
-    pub(super) fn total(&self) -> Option<Latency> {
-        summary(&self.all)
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "microseconds of an hour")]
-fn summary(histogram: &Histogram<u64>) -> Option<Latency> {
-    let at = |quantile: f64| histogram.value_at_quantile(quantile) as f64 / 1000.0;
-    (!histogram.is_empty()).then(|| Latency {
-        mean_ms: histogram.mean() / 1000.0,
-        p50_ms: at(0.50),
-        p95_ms: at(0.95),
-        p99_ms: at(0.99),
-        max_ms: histogram.max() as f64 / 1000.0,
-    })
 }

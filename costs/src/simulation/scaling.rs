@@ -2,7 +2,7 @@
 //! three minutes in a row, in when it was clearly below for fifteen.
 //! <https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html>
 
-use super::{Nanos, ServiceSettings, nanos};
+use super::{Nanos, SECOND, ServiceSettings};
 
 /// Minutes above the target before tasks are added.
 const OUT_AFTER: u32 = 3;
@@ -11,13 +11,14 @@ const IN_AFTER: u32 = 15;
 /// The lower alarm stands at nine tenths of the target.
 const IN_BELOW: f64 = 0.9;
 
+/// Pause after scaling, unless the policy says otherwise.
+const COOLDOWN: Nanos = 300 * SECOND;
+
 #[derive(Debug)]
 pub(super) struct Scaling {
     target: f64,
     min: u32,
     max: u32,
-    out_cooldown: Nanos,
-    in_cooldown: Nanos,
     above: u32,
     below: u32,
     not_out_before: Nanos,
@@ -30,8 +31,6 @@ impl Scaling {
             target: settings.target_utilization,
             min: settings.tasks_min,
             max: settings.tasks_max,
-            out_cooldown: nanos(settings.scale_out_cooldown_s),
-            in_cooldown: nanos(settings.scale_in_cooldown_s),
             above: 0,
             below: 0,
             not_out_before: 0,
@@ -47,12 +46,12 @@ impl Scaling {
         // Proportional, rounded up: so many tasks bring utilization back to the target.
         let wanted = ((f64::from(tasks) * utilization / self.target).ceil() as u32).clamp(self.min, self.max);
         if self.above >= OUT_AFTER && wanted > tasks && now >= self.not_out_before {
-            self.not_out_before = now + self.out_cooldown;
-            self.not_in_before = now + self.out_cooldown;
+            self.not_out_before = now + COOLDOWN;
+            self.not_in_before = now + COOLDOWN;
             return wanted;
         }
         if self.below >= IN_AFTER && wanted < tasks && now >= self.not_in_before {
-            self.not_in_before = now + self.in_cooldown;
+            self.not_in_before = now + COOLDOWN;
             return wanted;
         }
         tasks

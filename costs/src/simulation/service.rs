@@ -2,13 +2,16 @@
 
 use std::collections::VecDeque;
 
-use super::outcome::{ServiceHour, ServiceOutcome};
+use super::outcome::ServiceOutcome;
 use super::scaling::Scaling;
 use super::task::{Ended, Job, Task};
-use super::{HOUR, MINUTE, Nanos, ServiceSettings, nanos, seconds};
+use super::{MINUTE, Nanos, SECOND, ServiceSettings, nanos, seconds};
 
 /// CPU in use, from which a minute counts as saturated.
 const SATURATED: f64 = 0.95;
+
+/// How long a task that leaves is still there (deregistration delay and stop). Billed.
+const DRAIN: Nanos = 30 * SECOND;
 
 #[derive(Debug)]
 pub(super) struct Service {
@@ -21,17 +24,13 @@ pub(super) struct Service {
     /// Tasks that get no more requests, and when they end.
     leaving: Vec<(Task, Nanos)>,
     scaling: Scaling,
-    hour: ServiceHour,
-    total: ServiceHour,
+    outcome: ServiceOutcome,
+    minutes: u32,
     used_seconds: f64,
     served_seconds: f64,
-    all_used_seconds: f64,
-    all_served_seconds: f64,
     requests: u64,
     waited: u64,
     wait_seconds: f64,
-    scale_outs: u32,
-    scale_ins: u32,
 }
 
 impl Service {
@@ -42,27 +41,20 @@ impl Service {
             starting: VecDeque::new(),
             leaving: Vec::new(),
             scaling: Scaling::new(settings),
-            hour: ServiceHour::default(),
-            total: ServiceHour::default(),
+            outcome: ServiceOutcome::default(),
+            minutes: 0,
             used_seconds: 0.0,
             served_seconds: 0.0,
-            all_used_seconds: 0.0,
-            all_served_seconds: 0.0,
             requests: 0,
             waited: 0,
             wait_seconds: 0.0,
-            scale_outs: 0,
-            scale_ins: 0,
             settings: settings.clone(),
         }
     }
 
     /// A request goes to the task whose turn it is. `ended` hears of whoever has left since.
     pub(super) fn arrive(&mut self, job: Job, ended: &mut impl FnMut(Ended)) {
-        while self.starting.front().is_some_and(|ready| *ready <= job.arrived) {
-            self.starting.pop_front();
-            self.serving.push(Task::new(&self.settings, job.arrived));
-        }
+        self.serve_started(job.arrived);
         self.turn = if self.turn + 1 < self.serving.len() { self.turn + 1 } else { 0 };
         let (waited, wait_seconds) = (&mut self.waited, &mut self.wait_seconds);
         self.serving[self.turn].arrive(job, &mut |end| {
@@ -73,11 +65,9 @@ impl Service {
     }
 
     /// A minute has ended: everything is brought up to date, its utilization is known, and the number of tasks may change.
+    #[expect(clippy::cast_precision_loss, reason = "a number of tasks")]
     pub(super) fn minute(&mut self, now: Nanos, ended: &mut impl FnMut(Ended)) {
-        while self.starting.front().is_some_and(|ready| *ready <= now) {
-            self.starting.pop_front();
-            self.serving.push(Task::new(&self.settings, now));
-        }
+        self.serve_started(now);
         let (waited, wait_seconds) = (&mut self.waited, &mut self.wait_seconds);
         let mut ended = |end| {
             note(end, waited, wait_seconds);
@@ -86,25 +76,27 @@ impl Service {
         let mut used = 0.0;
         for task in &mut self.serving {
             task.advance(now, &mut ended);
-            used += task.take_used(now);
+            used += task.take_used();
         }
         for (task, end) in &mut self.leaving {
             // Whoever is still in a task that ends has its answer by then: draining waits for it.
             task.advance(if *end <= now { Nanos::MAX / 4 } else { now }, &mut ended);
         }
-        let served = self.serving_count() * self.settings.vcpu * seconds(MINUTE);
+        let served = self.serving.len() as f64 * self.settings.vcpu * seconds(MINUTE);
         self.bill(now);
         self.leaving.retain(|(_, end)| *end > now);
         self.used_seconds += used;
         self.served_seconds += served;
         let utilization = used / served;
-        self.hour.saturated_minutes += u32::from(utilization >= SATURATED);
+        self.outcome.saturated_minutes += u32::from(utilization >= SATURATED);
         self.scale(now, utilization);
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a number of tasks")]
-    fn serving_count(&self) -> f64 {
-        self.serving.len() as f64
+    fn serve_started(&mut self, now: Nanos) {
+        while self.starting.front().is_some_and(|ready| *ready <= now) {
+            self.starting.pop_front();
+            self.serving.push(Task::new(&self.settings, now));
+        }
     }
 
     /// The minute that ends is billed for each task that there is, and for those that leave up to their end.
@@ -112,22 +104,20 @@ impl Service {
     fn bill(&mut self, now: Nanos) {
         let leaving: f64 = self.leaving.iter().map(|(_, end)| seconds((*end).min(now) - (now - MINUTE))).sum();
         let task_seconds = (self.serving.len() + self.starting.len()) as f64 * seconds(MINUTE) + leaving;
-        self.hour.vcpu_seconds += task_seconds * self.settings.vcpu;
-        self.hour.gb_seconds += task_seconds * self.settings.memory_gb;
-        self.hour.tasks += task_seconds / seconds(HOUR);
-        self.hour.peak_tasks = self.hour.peak_tasks.max(self.serving.len() + self.starting.len() + self.leaving.len());
+        self.outcome.tasks += task_seconds / seconds(MINUTE);
+        self.minutes += 1;
+        let tasks = self.serving.len() + self.starting.len() + self.leaving.len();
+        self.outcome.peak_tasks = self.outcome.peak_tasks.max(tasks);
     }
 
     fn scale(&mut self, now: Nanos, utilization: f64) {
         let count = u32::try_from(self.serving.len() + self.starting.len()).unwrap_or(u32::MAX);
         let wanted = self.scaling.decide(now, utilization, count);
         if wanted > count {
-            self.scale_outs += 1;
             let ready = now + nanos(self.settings.start_up_s);
             self.starting.extend((count..wanted).map(|_| ready));
         } else if wanted < count {
-            self.scale_ins += 1;
-            let end = now + nanos(self.settings.drain_s);
+            let end = now + DRAIN;
             for _ in wanted..count {
                 if self.starting.pop_back().is_none()
                     && let Some(task) = self.serving.pop()
@@ -138,36 +128,18 @@ impl Service {
         }
     }
 
-    /// The hour's figures; the next one begins.
-    pub(super) fn close_hour(&mut self) -> ServiceHour {
-        let mut hour = std::mem::take(&mut self.hour);
-        hour.utilization = self.used_seconds / self.served_seconds;
-        self.all_used_seconds += std::mem::take(&mut self.used_seconds);
-        self.all_served_seconds += std::mem::take(&mut self.served_seconds);
-        self.total.tasks += hour.tasks;
-        self.total.peak_tasks = self.total.peak_tasks.max(hour.peak_tasks);
-        self.total.saturated_minutes += hour.saturated_minutes;
-        self.total.vcpu_seconds += hour.vcpu_seconds;
-        self.total.gb_seconds += hour.gb_seconds;
-        hour
-    }
-
     #[expect(clippy::cast_precision_loss, reason = "shares and means")]
-    pub(super) fn outcome(self, hours: usize) -> ServiceOutcome {
+    pub(super) fn outcome(self) -> ServiceOutcome {
         let requests = (self.requests as f64).max(1.0);
         ServiceOutcome {
             name: self.settings.name,
-            total: ServiceHour {
-                tasks: self.total.tasks / hours as f64,
-                utilization: self.all_used_seconds / self.all_served_seconds,
-                ..self.total
-            },
             vcpu: self.settings.vcpu,
             memory_gb: self.settings.memory_gb,
+            tasks: self.outcome.tasks / f64::from(self.minutes),
+            utilization: self.used_seconds / self.served_seconds,
             waited_share: self.waited as f64 / requests,
             mean_wait_ms: self.wait_seconds * 1000.0 / requests,
-            scale_outs: self.scale_outs,
-            scale_ins: self.scale_ins,
+            ..self.outcome
         }
     }
 }

@@ -1,9 +1,11 @@
-//! One Fargate task and the requests in it.
+//! One Fargate task and the requests in it: processor sharing. All requests progress at the same speed, so one common progress
+//! says when each is done: it is at its arrival's progress plus its own demand, and no request has to be touched while others come
+//! and go.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::{Discipline, Nanos, ServiceSettings, nanos, seconds};
+use super::{Nanos, ServiceSettings, nanos};
 
 /// A request in a service.
 #[derive(Debug, Clone, Copy)]
@@ -25,65 +27,6 @@ pub(super) struct Ended {
     pub(super) latency: Option<Nanos>,
     /// Time until it had a place.
     pub(super) queued: Nanos,
-}
-
-/// A task. It is brought up to date when a request comes to it and at each minute's end, and reports then who has left.
-#[derive(Debug)]
-pub(super) enum Task {
-    Shared(Shared),
-    Workers(Workers),
-}
-
-impl Task {
-    pub(super) fn new(settings: &ServiceSettings, now: Nanos) -> Self {
-        let queue_timeout = nanos(settings.queue_timeout_ms / 1000.0);
-        match settings.discipline {
-            Discipline::Shared => Self::Shared(Shared {
-                vcpu: settings.vcpu,
-                limit: settings.in_flight_limit,
-                queue_timeout,
-                jobs: BinaryHeap::new(),
-                queue: VecDeque::new(),
-                progress: 0.0,
-                clock: precise(now),
-                used: 0.0,
-            }),
-            Discipline::Workers(workers) => Self::Workers(Workers {
-                speed: (settings.vcpu / f64::from(workers)).min(1.0),
-                queue_timeout,
-                free: vec![Reverse(now); workers as usize].into(),
-                idle: 0,
-                since: now,
-            }),
-        }
-    }
-
-    pub(super) fn arrive(&mut self, job: Job, ended: &mut impl FnMut(Ended)) {
-        match self {
-            Self::Shared(task) => task.arrive(job, ended),
-            Self::Workers(task) => task.arrive(job, ended),
-        }
-    }
-
-    pub(super) fn advance(&mut self, to: Nanos, ended: &mut impl FnMut(Ended)) {
-        if let Self::Shared(task) = self {
-            task.advance(to, ended);
-        }
-    }
-
-    /// CPU seconds used since the last call, `now` being the instant of the last [`Task::advance`].
-    pub(super) fn take_used(&mut self, now: Nanos) -> f64 {
-        match self {
-            Self::Shared(task) => std::mem::take(&mut task.used) / 1e9,
-            Self::Workers(task) => task.take_used(now),
-        }
-    }
-}
-
-/// The nanosecond as a float is exact up to 104 days, and off by few afterwards.
-#[expect(clippy::cast_precision_loss, reason = "see above")]
-fn precise(nanos: Nanos) -> f64 {
-    nanos as f64
 }
 
 /// A request that has its part of the CPU.
@@ -112,10 +55,9 @@ impl Ord for Running {
     }
 }
 
-/// Processor sharing. All requests progress at the same speed, so one common progress says when each is done: it is at its
-/// arrival's progress plus its own demand, and no request has to be touched while others come and go.
+/// A task. It is brought up to date when a request comes to it and at each minute's end, and reports then who has left.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct Task {
     vcpu: f64,
     limit: usize,
     queue_timeout: Nanos,
@@ -124,12 +66,24 @@ pub(super) struct Shared {
     /// CPU nanoseconds that each request has got since the task was last empty.
     progress: f64,
     clock: f64,
-    /// CPU nanoseconds.
     used: f64,
 }
 
-impl Shared {
-    fn arrive(&mut self, job: Job, ended: &mut impl FnMut(Ended)) {
+impl Task {
+    pub(super) fn new(settings: &ServiceSettings, now: Nanos) -> Self {
+        Self {
+            vcpu: settings.vcpu,
+            limit: settings.in_flight_limit,
+            queue_timeout: nanos(settings.queue_timeout_ms / 1000.0),
+            jobs: BinaryHeap::new(),
+            queue: VecDeque::new(),
+            progress: 0.0,
+            clock: precise(now),
+            used: 0.0,
+        }
+    }
+
+    pub(super) fn arrive(&mut self, job: Job, ended: &mut impl FnMut(Ended)) {
         self.advance(job.arrived, ended);
         if self.jobs.len() < self.limit {
             return self.run(job, 0);
@@ -141,7 +95,7 @@ impl Shared {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a number of requests")]
-    fn advance(&mut self, to: Nanos, ended: &mut impl FnMut(Ended)) {
+    pub(super) fn advance(&mut self, to: Nanos, ended: &mut impl FnMut(Ended)) {
         let to = precise(to);
         while let Some(Reverse(first)) = self.jobs.peek() {
             let running = self.jobs.len() as f64;
@@ -164,6 +118,11 @@ impl Shared {
             self.progress = 0.0;
         }
         self.clock = to;
+    }
+
+    /// CPU seconds used since the last call, up to the instant of the last [`Task::advance`].
+    pub(super) fn take_used(&mut self) -> f64 {
+        std::mem::take(&mut self.used) / 1e9
     }
 
     /// Gives the free place to the first that has not waited for too long.
@@ -189,45 +148,13 @@ impl Shared {
     }
 }
 
+/// The nanosecond as a float is exact up to 104 days, and off by few afterwards.
+#[expect(clippy::cast_precision_loss, reason = "see above")]
+fn precise(nanos: Nanos) -> f64 {
+    nanos as f64
+}
+
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float to int cast saturates")]
 fn whole(nanos: f64) -> Nanos {
     nanos as Nanos
-}
-
-/// A pool of workers with one queue in order of arrival. Who comes is served by the worker that is free first, so when it starts
-/// is known at once.
-#[derive(Debug)]
-pub(super) struct Workers {
-    /// Part of a vCPU that each worker has.
-    speed: f64,
-    queue_timeout: Nanos,
-    free: BinaryHeap<Reverse<Nanos>>,
-    /// Time that workers have stood idle since `since`, all together.
-    idle: Nanos,
-    since: Nanos,
-}
-
-impl Workers {
-    fn arrive(&mut self, job: Job, ended: &mut impl FnMut(Ended)) {
-        let Some(mut first) = self.free.peek_mut() else { return };
-        let start = first.0.max(job.arrived);
-        let queued = start - job.arrived;
-        if queued > self.queue_timeout {
-            return ended(Ended { slot: job.slot, latency: None, queued: self.queue_timeout });
-        }
-        self.idle += start - first.0.max(self.since).min(start);
-        let done = start + whole(job.cpu / self.speed + job.wait);
-        first.0 = done;
-        ended(Ended { slot: job.slot, latency: Some(done - job.arrived), queued });
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a number of workers")]
-    fn take_used(&mut self, now: Nanos) -> f64 {
-        let standing: Nanos = self.free.iter().map(|free| now.saturating_sub(free.0.max(self.since))).sum();
-        let all = seconds(now - self.since) * self.free.len() as f64;
-        let used = (all - seconds(self.idle + standing)) * self.speed;
-        self.idle = 0;
-        self.since = now;
-        used
-    }
 }

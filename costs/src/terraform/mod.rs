@@ -15,8 +15,6 @@ pub use modules::Modules;
 use variables::Variables;
 
 use crate::deployment::{Deployment, Path, Store};
-use crate::number;
-use crate::profile::Count;
 
 const VARIABLES: &str = include_str!("../../../terraform/stack/variables.tf");
 
@@ -37,10 +35,9 @@ pub struct Stack {
     /// Region of everything.
     pub region: String,
     /// Requests of 100 that functions serve.
-    #[serde(with = "number")]
     pub lambda_weight: Decimal,
     /// The same for single areas.
-    pub lambda_weights: BTreeMap<String, Count>,
+    pub lambda_weights: BTreeMap<String, Decimal>,
     /// Store of each path.
     pub store: Stores,
     /// Whether functions are also behind an HTTP API.
@@ -72,10 +69,8 @@ pub struct Sizes {
     /// The RDS instance.
     pub database: Database,
     /// Retention of all log groups.
-    #[serde(with = "number")]
     pub log_retention_days: Decimal,
     /// Budget that raises an alarm, USD a month.
-    #[serde(with = "number")]
     pub budget_usd: Decimal,
 }
 
@@ -83,19 +78,14 @@ pub struct Sizes {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// CPU units of a task, 1,024 to a vCPU.
-    #[serde(with = "number")]
     pub cpu: Decimal,
     /// Memory of a task, MiB.
-    #[serde(with = "number")]
     pub memory_mb: Decimal,
     /// Tasks without autoscaling.
-    #[serde(with = "number")]
     pub desired: Decimal,
     /// Fewest tasks with autoscaling.
-    #[serde(with = "number")]
     pub min: Decimal,
     /// Most tasks with autoscaling.
-    #[serde(with = "number")]
     pub max: Decimal,
 }
 
@@ -107,10 +97,8 @@ pub struct Database {
     /// Whether there is a standby.
     pub multi_az: bool,
     /// Allocated storage, GB.
-    #[serde(with = "number")]
     pub storage_gb: Decimal,
     /// Retention of automated backups.
-    #[serde(with = "number")]
     pub backup_days: Decimal,
 }
 
@@ -137,7 +125,6 @@ pub enum PaymentProvider {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Egress {
     /// NAT gateways, at most one a zone.
-    #[serde(with = "number")]
     pub nat_gateways: Decimal,
     /// Services with an interface endpoint in each zone.
     pub interface_endpoints: Vec<String>,
@@ -181,7 +168,7 @@ impl Stack {
 
     /// Share of an area's requests that functions serve.
     pub fn lambda_share(&self, area: &str) -> Decimal {
-        self.lambda_weights.get(area).map_or(self.lambda_weight, |weight| weight.0) / Decimal::ONE_HUNDRED
+        self.lambda_weights.get(area).copied().unwrap_or(self.lambda_weight) / Decimal::ONE_HUNDRED
     }
 
     /// Whether functions serve every area.

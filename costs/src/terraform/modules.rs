@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::variables::Variables;
 use crate::number;
-use crate::profile::Count;
 
 const NETWORK: &str = include_str!("../../../terraform/modules/network/variables.tf");
 const REPOSITORY: &str = include_str!("../../../terraform/modules/ecr/variables.tf");
@@ -30,7 +29,6 @@ static BUILT_IN: LazyLock<Modules> = LazyLock::new(|| Modules::read().expect("te
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Modules {
     /// Availability zones of a network.
-    #[serde(with = "number")]
     pub zones: Decimal,
     /// Rules of the web ACL.
     pub web_acl_rules: usize,
@@ -41,17 +39,15 @@ pub struct Modules {
     /// Whether the table has point-in-time recovery.
     pub point_in_time_recovery: bool,
     /// CPU units and MiB of the test payments' task.
-    pub payments: [Count; 2],
+    pub payments: [Decimal; 2],
     /// Rules of the load balancer's listener.
     pub listener_rules: usize,
     /// Images that a repository keeps.
-    #[serde(with = "number")]
     pub images_kept: Decimal,
     /// CPU use that autoscaling holds, percent.
-    #[serde(with = "number")]
     pub cpu_percent: Decimal,
     /// Memory of each function, MB.
-    pub function_memory_mb: BTreeMap<String, Count>,
+    pub function_memory_mb: BTreeMap<String, Decimal>,
 }
 
 impl Modules {
@@ -68,7 +64,8 @@ impl Modules {
         let service = service.get("autoscaling").and_then(Value::as_object).context("autoscaling")?;
         let word = |text: &str, path: &str| -> anyhow::Result<Value> { Ok(at(&hcl::from_str(text)?, path)?.clone()) };
         let count = |value: &Value| value.as_array().map_or(1, Vec::len);
-        let size = |path: &str| -> anyhow::Result<Count> { Ok(serde_json::from_value(at(&payments, path)?.clone())?) };
+        let size =
+            |path: &str| -> anyhow::Result<Decimal> { Ok(serde_json::from_value(at(&payments, path)?.clone())?) };
         Ok(Self {
             zones: decimal(&network, "zone_count")?,
             web_acl_rules: count(at(&web_acl, "/resource/aws_wafv2_web_acl/this/rule")?),
@@ -86,7 +83,7 @@ impl Modules {
 }
 
 /// Memory of the functions: their own, else that of all.
-fn function_memory() -> anyhow::Result<BTreeMap<String, Count>> {
+fn function_memory() -> anyhow::Result<BTreeMap<String, Decimal>> {
     let settings: Value = serde_json::from_str(FUNCTIONS)?;
     let usual = at(&settings, "/defaults/memory_mb")?;
     let functions = at(&settings, "/functions")?.as_object().context("functions")?;

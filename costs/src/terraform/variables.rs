@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 
 use crate::services::closest;
 
-/// Declared variables of a module.
 #[derive(Debug)]
 pub struct Variables(BTreeMap<String, Variable>);
 
@@ -24,9 +23,6 @@ struct Variable {
 
 impl Variables {
     /// Reads a `variables.tf`.
-    ///
-    /// # Errors
-    /// When it is not HCL, or a variable has no type.
     pub fn read(text: &str) -> anyhow::Result<Self> {
         let body = hcl::parse(text)?;
         let mut variables = BTreeMap::new();
@@ -41,9 +37,6 @@ impl Variables {
     }
 
     /// The value of every variable that has one, from a tfvars file and the defaults.
-    ///
-    /// # Errors
-    /// When it is not HCL, sets what is not declared, or a value is not of its variable's type.
     pub fn values(&self, tfvars: &str) -> anyhow::Result<Map<String, Value>> {
         let mut given: BTreeMap<String, Value> = hcl::from_str(tfvars)?;
         known(given.keys(), self.0.keys())?;

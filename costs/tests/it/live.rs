@@ -6,7 +6,7 @@ use costs::live::{Base, router};
 use costs::measured::Measured;
 use costs::price_book::PriceBook;
 use costs::profile::Profile;
-use costs::report::build::PAIR;
+use costs::report::PAIR;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 

@@ -253,7 +253,7 @@ fn lists_in_both_forms_replace_the_same_rows() {
         assert_eq!(left_out, 3);
         let price = |service: &str, region: &str, item: &str| {
             let price = book.price(service, region, item).unwrap();
-            assert_eq!(price.provenance(0).unwrap().date, "2026-11-01", "{item}");
+            assert_eq!(price.provenances[0].date, "2026-11-01", "{item}");
             price.tiers.iter().map(|tier| (tier.from, tier.price)).collect::<Vec<_>>()
         };
         let billion = |count: i64| Decimal::from(count) * dec!(1_000_000_000);

@@ -5,7 +5,7 @@ use costs::line::{Known, Line};
 use costs::price_book::{Confidence, Provenance};
 use costs::report::chart::{LineChart, Mark, Series};
 use costs::report::scale::{Scale, short, usd};
-use costs::report::{Drawing, Group, Idle, InputGroup, Journey, Report, Side, Swing, Swings, content, page};
+use costs::report::{Group, InputGroup, Pair, Report, Side, Swing, Swings, content, page};
 use rust_decimal::Decimal;
 
 fn line(service: &str, name: &str, quantity: i64, unit: &str, micro_usd: i64) -> Line {
@@ -82,11 +82,13 @@ fn report() -> Report {
     };
     let chart = LineChart {
         id: "by-load",
+        heading: "Cost against load",
+        reading: "Both on log scales.".into(),
         text: "Cost a month by load: Fargate begins at $200, Lambda at $20; they meet at 38 requests a second.".into(),
-        x_name: "requests a second".into(),
-        y_name: "USD a month".into(),
-        x: Scale::Log(0.01, 1000.0),
-        y: Scale::Log(10.0, 10_000.0),
+        x_name: "requests a second",
+        y_name: "USD a month",
+        x: Scale(0.01, 1000.0),
+        y: Scale(10.0, 10_000.0),
         x_text: short,
         y_text: usd,
         cell_text: usd,
@@ -94,7 +96,7 @@ fn report() -> Report {
             series("Fargate", "fargate", |x| 200.0 + x, 1.1),
             series("Lambda", "lambda", |x| 20.0 + x * 4.8, 1.3),
         ],
-        marks: vec![Mark { at: 38.0, band: Some((22.0, 70.0)), label: "break-even 38/s (22 to 70)".into() }],
+        marks: vec![Mark { at: 38.0, band: (22.0, 70.0), label: "break-even 38/s (22 to 70)".into() }],
     };
     let group = |name: &str, lines: Vec<Line>| Group { name: name.into(), lines };
     Report {
@@ -106,23 +108,21 @@ fn report() -> Report {
             Side::new("Fargate + PostgreSQL", "2 tasks of 1 vCPU and 2 GB behind an ALB.", bill(fargate())),
             Side::new("Lambda + DynamoDB", "6 functions of 256 to 512 MB behind an ALB.", bill(lambda())),
         ],
-        journeys: vec![Journey {
+        journeys: vec![Pair {
             name: "checkout".into(),
-            per: "1,000".into(),
             groups: [
                 group("Fargate + PostgreSQL", vec![line("Fargate", "vCPU", 1, "vCPU-hour", 40_480)]),
                 group("Lambda + DynamoDB", vec![]),
             ],
         }],
-        idle: vec![Idle {
-            environment: "dev".into(),
+        idle: vec![Pair {
+            name: "dev".into(),
             groups: [group("Fargate + PostgreSQL", fargate()), group("Lambda + DynamoDB", lambda())],
         }],
-        charts: vec![Drawing { heading: "Cost against load".into(), reading: "Both on log scales.".into(), chart }],
-        swings: Swings {
+        charts: vec![chart],
+        swings: Some(Swings {
             of: "Break-even, requests a second".into(),
             base: 38.0,
-            text: short,
             inputs: vec![
                 Swing {
                     input: "CPU time of a request".into(),
@@ -131,12 +131,11 @@ fn report() -> Report {
                 },
                 Swing { input: "Log bytes".into(), low: ("200 B".into(), 36.0), high: ("2 kB".into(), 45.0) },
             ],
-        },
+        }),
         inputs: vec![InputGroup {
             name: "Load".into(),
             rows: vec![["Requests".into(), "10 a second".into(), "declared".into()]],
         }],
-        left_out: vec!["Tax and support plans.".into()],
     }
 }
 
@@ -170,7 +169,7 @@ fn every_sum_opens_to_its_lines() {
 #[test]
 fn what_is_unknown_is_not_free() {
     let mut report = report();
-    report.charts[0].chart.series[0].points[2].1 = f64::NAN;
+    report.charts[0].series[0].points[2].1 = f64::NAN;
     let page = content(&report).unwrap();
     assert!(page.contains("<td>unknown</td>"));
     assert!(!page.contains("$0<") && !page.contains("NaN"));

@@ -1,28 +1,29 @@
 //! The simulation against closed forms and against another simulator's published figures.
 
+use std::collections::BTreeMap;
+
 use costs::simulation::{
-    Discipline, FunctionSettings, LambdaSettings, Outcome, Plan, RequestClass, ServiceSettings, Spread, Trace, Work,
-    cold_share, simulate,
+    FunctionSettings, LambdaSettings, Outcome, Plan, RequestClass, ServiceSettings, Spread, Trace, Work, cold_share,
+    simulate,
 };
 
 use crate::oracles::erlang_c::Queue;
 use crate::oracles::simfaas::{Effort, Function};
 
 fn lambda() -> LambdaSettings {
-    let function =
-        FunctionSettings { name: "shop".into(), memory_mb: 1769, init_ms: 100.0, reserved_concurrency: None };
-    LambdaSettings { functions: vec![function], ..LambdaSettings::default() }
+    let function = FunctionSettings { name: "shop".into(), memory_mb: 1769, init_ms: 100.0 };
+    LambdaSettings { functions: vec![function], idle_expiry_s: 600.0, placement_ms: 80.0 }
 }
 
-fn service(vcpu: f64, discipline: Discipline) -> ServiceSettings {
-    let unbounded =
-        ServiceSettings { in_flight_limit: usize::MAX, queue_timeout_ms: 1e9, ..ServiceSettings::default() };
-    ServiceSettings { vcpu, discipline, ..unbounded }
+/// A task that has a place for so many requests; whoever finds none waits as long as it takes.
+fn service(vcpu: u32, places: usize) -> ServiceSettings {
+    let vcpu = f64::from(vcpu);
+    ServiceSettings { vcpu, in_flight_limit: places, queue_timeout_ms: 1e9, ..ServiceSettings::default() }
 }
 
 fn run(rate: f64, hours: u32, cpu_ms: f64, spread: Spread, service: ServiceSettings, seed: u64) -> Outcome {
     let work = Work { cpu_ms, wait_ms: 0.0 };
-    let class = RequestClass { name: "any".into(), share: 1.0, function: "shop".into(), fargate: work, lambda: work };
+    let class = RequestClass { name: "any".into(), share: 1.0, function: 0, fargate: work, lambda: work };
     let plan = Plan { classes: vec![class], spread, lambda: lambda(), services: vec![service] };
     simulate(&plan, &Trace::poisson(rate, hours, &[]).unwrap(), seed).unwrap()
 }
@@ -41,20 +42,22 @@ fn assert_close(what: &str, (mean, half_width): (f64, f64), expected: f64, most:
     assert!((mean - expected).abs() <= half_width, "{what}: {mean} +- {half_width}, expected {expected}");
 }
 
+/// With a place for each vCPU, every request at work has a core of its own, and the others wait in order: M/M/c.
 #[test]
-fn workers_wait_as_erlang_c_says() {
+fn requests_wait_for_a_place_as_erlang_c_says() {
     for (rate, service_ms, servers) in
         [(50.0, 20.0, 2), (100.0, 50.0, 8), (100.0, 50.0, 6), (200.0, 10.0, 4), (500.0, 200.0, 110)]
     {
         let queue = Queue { arrivals_per_s: rate, service_s: service_ms / 1000.0, servers, target_s: None };
         let (chance, mean_s) = (queue.waiting_probability(), queue.mean_wait_s());
-        let wait = |seed| {
-            let service = service(f64::from(servers), Discipline::Workers(servers));
+        let run = |seed| {
+            let service = service(servers, servers as usize);
             run(rate, 1, service_ms, Spread::Exponential, service, seed).fargate.services[0].clone()
         };
-        let what = format!("{rate}/s, {service_ms} ms, {servers} workers");
-        assert_close(&what, estimate(|seed| wait(seed).waited_share), chance, 0.05);
-        assert_close(&what, estimate(|seed| wait(seed).mean_wait_ms), mean_s * 1000.0, 0.15);
+        let runs: BTreeMap<u64, _> = (1..=10).map(|seed| (seed, run(seed))).collect();
+        let what = format!("{rate}/s, {service_ms} ms, {servers} places");
+        assert_close(&what, estimate(|seed| runs[&seed].waited_share), chance, 0.05);
+        assert_close(&what, estimate(|seed| runs[&seed].mean_wait_ms), mean_s * 1000.0, 0.15);
     }
 }
 
@@ -65,7 +68,7 @@ fn a_shared_cpu_is_as_slow_as_erlang_c_says() {
         let queue = Queue { arrivals_per_s: rate, service_s: cpu_ms / 1000.0, servers: vcpu, target_s: None };
         let expected_ms = cpu_ms + queue.mean_wait_s() * 1000.0;
         let mean = |seed| {
-            let service = service(f64::from(vcpu), Discipline::Shared);
+            let service = service(vcpu, usize::MAX);
             run(rate, 3, cpu_ms, Spread::Exponential, service, seed).fargate.latency.unwrap().mean_ms
         };
         assert_close(&format!("{rate}/s, {cpu_ms} ms, {vcpu} vCPU"), estimate(mean), expected_ms, 0.05);
@@ -75,19 +78,18 @@ fn a_shared_cpu_is_as_slow_as_erlang_c_says() {
 /// Processor sharing on one vCPU does not care for the distribution: mean latency is demand / (1 - utilization).
 #[test]
 fn a_shared_cpu_does_not_care_for_the_spread() {
-    for spread in [Spread::Constant, Spread::Exponential, Spread::LogNormal(2.0)] {
-        let mean =
-            |seed| run(50.0, 3, 10.0, spread, service(1.0, Discipline::Shared), seed).fargate.latency.unwrap().mean_ms;
-        assert_close(&spread.to_string(), estimate(mean), 20.0, 0.06);
+    for spread in [Spread::Constant, Spread::Exponential, Spread::Wide] {
+        let mean = |seed| run(50.0, 3, 10.0, spread, service(1, usize::MAX), seed).fargate.latency.unwrap().mean_ms;
+        assert_close(&format!("{spread:?}"), estimate(mean), 20.0, 0.06);
     }
 }
 
 #[test]
 fn utilization_is_the_offered_load() {
-    for discipline in [Discipline::Shared, Discipline::Workers(4)] {
-        let outcome = run(100.0, 5, 5.0, Spread::Exponential, service(1.0, discipline), 1);
-        let used = outcome.fargate.services[0].total.utilization;
-        assert!((used - 0.5).abs() < 0.01, "{discipline:?}: {used}");
+    for places in [1, 4, usize::MAX] {
+        let outcome = run(100.0, 5, 5.0, Spread::Exponential, service(1, places), 1);
+        let used = outcome.fargate.services[0].utilization;
+        assert!((used - 0.5).abs() < 0.01, "{places}: {used}");
     }
 }
 

@@ -32,9 +32,9 @@ fn values_come_from_the_file_then_from_the_defaults() {
     assert_eq!((dev.environment.database.storage_gb, dev.environment.frontend.max), (dec!(20), dec!(1)));
     assert_eq!((dev.egress.nat_gateways, &*dev.region), (dec!(1), "eu-west-1"));
     assert_eq!((dev.modules.zones, dev.modules.web_acl_rules, dev.modules.cpu_percent), (dec!(2), 4, dec!(60)));
-    let memory = |function: &str| dev.modules.function_memory_mb[function].0;
+    let memory = |function: &str| dev.modules.function_memory_mb[function];
     assert_eq!((memory("checkout"), memory("cart")), (dec!(512), dec!(256)));
-    assert_eq!(dev.modules.payments.map(|size| size.0), [dec!(256), dec!(512)]);
+    assert_eq!(dev.modules.payments, [dec!(256), dec!(512)]);
     let prod = Stack::of("prod").unwrap();
     assert_eq!((prod.egress.nat_gateways, prod.environment.web_acl), (dec!(2), true));
 }
@@ -72,7 +72,7 @@ fn bill(tfvars: &str) -> Result<Decimal, String> {
     profile.environments.retain(|environment| environment.name == "prod");
     profile.replace(tfvars).map_err(|error| format!("{error:#}"))?;
     let bill = estimate(Deployment::DEPLOYED, Inputs { profile: &profile, measured: &measured, book: &book });
-    bill.map(|bill| bill.total).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+    bill.map(|bill| bill.total).map_err(|error| format!("{error:#}"))
 }
 
 #[test]
