@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use rust_decimal::Decimal;
 
 use crate::deployment::Store;
 use crate::measure::{Plan, Shop, check, measure, merged};
@@ -24,6 +25,18 @@ pub struct Arguments {
     /// Fail when a journey takes more units, statements or bytes than the built-in file says, or 1,000 orders cost more. Writes nothing.
     #[arg(long, conflicts_with = "write")]
     check: bool,
+    /// The shop and its stores are on AWS, where INIT, start and image were measured, too: nothing has to be assumed any more.
+    #[arg(long, conflicts_with = "counts", requires_all = ["lambda_init_ms", "task_start_s", "image_gb"])]
+    on_aws: bool,
+    /// INIT of a function, ms.
+    #[arg(long, value_name = "MS")]
+    lambda_init_ms: Option<Decimal>,
+    /// Start of a task, s.
+    #[arg(long, value_name = "S")]
+    task_start_s: Option<Decimal>,
+    /// Size of the image, GB.
+    #[arg(long, value_name = "GB")]
+    image_gb: Option<Decimal>,
     /// Write the new profile to this file instead of printing it.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -39,6 +52,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let binaries = binaries.canonicalize().with_context(|| binaries.display().to_string())?;
     let plan = Plan { rounds: arguments.rounds.into(), counts_only: arguments.counts };
     let (mut new, mut excesses) = (committed.clone(), Vec::new());
+    new.lambda_init_ms = arguments.lambda_init_ms.unwrap_or(new.lambda_init_ms);
+    new.task_start_s = arguments.task_start_s.unwrap_or(new.task_start_s);
+    new.image_gb = arguments.image_gb.unwrap_or(new.image_gb);
+    new.on_aws = new.on_aws.filter(|_| !arguments.on_aws);
     for store in [Store::Dynamodb, Store::Postgresql] {
         if store == Store::Postgresql && arguments.database_url.is_none() {
             eprintln!("skipped: PostgreSQL (--database-url is not given)");
