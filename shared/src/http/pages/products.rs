@@ -83,7 +83,7 @@ pub(in crate::http) async fn list(
     let next_url =
         page.next.as_ref().map(|place| format!("{PRODUCTS}?status={name}&cursor={}", cursor::encode(&listing, place)));
     let deleted = notice::read(&headers, &[(DELETED, ())]).is_some();
-    let frame = Frame::new(&app, &visitor, "products").await;
+    let frame = Frame::new(&app, &visitor, "admin-products").await;
     let page = ProductsPage { frame, products: page.items, status, continued, next_url, deleted };
     let mut response = private_page(StatusCode::OK, &page)?;
     if deleted {
@@ -160,7 +160,7 @@ async fn form_page(
     attempt: Attempt,
 ) -> PageResult {
     let groups = groups(app, typed, stored.is_none()).await;
-    let frame = Frame::new(app, visitor, "products").await;
+    let frame = Frame::new(app, visitor, "admin-products").await;
     let Attempt { errors, problems, conflict, saved } = attempt;
     let (csrf, rows) = (visitor.csrf(), typed.text("rows"));
     private_page(status, &FormPage { frame, csrf, stored, groups, rows, errors, problems, conflict, saved })
@@ -384,7 +384,7 @@ pub(in crate::http) async fn ask_deletion(
 
 async fn deletion_page(app: &App, visitor: &Visitor, handle: &Handle, status: StatusCode) -> PageResult {
     let stored = stored(app, visitor, handle).await?;
-    let frame = Frame::new(app, visitor, "products").await;
+    let frame = Frame::new(app, visitor, "admin-products").await;
     let changed = status == StatusCode::PRECONDITION_FAILED;
     private_page(status, &DeletionPage { frame, csrf: visitor.csrf(), stored, changed })
 }
