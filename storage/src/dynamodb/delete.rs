@@ -3,7 +3,7 @@
 //! 1. One transaction deletes the document and its summaries, and records in the index item what else may exist: readers
 //!    see the product either as it was or not at all.
 //! 2. Postings, parts and SKUs are deleted.
-//! 3. The index item is settled. It remains, so that the versions of a product with the same handle go on.
+//! 3. The index item is settled. It remains, so that the versions of a product with the same handle continue.
 //!
 //! Like a write, every step requires the version of the index item that this call has read or written.
 
