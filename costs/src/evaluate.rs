@@ -96,6 +96,7 @@ pub struct Evaluation {
     /// Region of the prices.
     pub region: String,
     /// Sum of all lines, USD before tax.
+    #[serde(serialize_with = "crate::number::shortest")]
     pub total_usd: Decimal,
     /// The same with tax, where the request has a rate.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +111,7 @@ pub struct Part {
     /// As the request names it.
     pub service: &'static str,
     /// USD before tax.
+    #[serde(serialize_with = "crate::number::shortest")]
     pub total_usd: Decimal,
     /// Quantities that lead to those of the lines.
     pub figures: BTreeMap<&'static str, Decimal>,

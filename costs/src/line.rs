@@ -32,12 +32,15 @@ pub struct Line {
     /// What the reader of a bill sees: `Duration arm64, first 7,500,000,000 GB-second`.
     pub name: String,
     /// In `unit`, not rounded.
+    #[serde(serialize_with = "crate::number::shortest")]
     pub quantity: Decimal,
     /// The unit that is billed: `GB-second`, `request`, `hour`.
     pub unit: String,
     /// USD per unit.
+    #[serde(serialize_with = "crate::number::shortest")]
     pub unit_price: Decimal,
     /// USD, not rounded.
+    #[serde(serialize_with = "crate::number::shortest")]
     pub amount: Decimal,
     /// Where the unit price is from.
     pub price: Provenance,

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, dec};
 use rust_decimal::prelude::ToPrimitive as _;
 use serde::Deserialize;
 
@@ -185,6 +185,7 @@ impl Moved {
         for environment in &mut profile.environments {
             if let Some(memory) = chosen(&self.memory_mb) {
                 let memory = read(&memory, "memory_mb", 10_240)?;
+                ensure!(memory >= dec!(128), "memory_mb: Lambda has 128 to 10,240 MB");
                 environment.stack.modules.function_memory_mb.values_mut().for_each(|size| *size = memory);
             }
             if let Some(egress) = chosen(&self.egress) {

@@ -25,8 +25,9 @@ pub struct Arguments {
     /// Fail when a journey takes more units, statements or bytes than the built-in file says, or 1,000 orders cost more. Writes nothing.
     #[arg(long, conflicts_with = "write")]
     check: bool,
-    /// The shop and its stores are on AWS, where INIT, start and image were measured, too: nothing has to be assumed any more.
-    #[arg(long, conflicts_with = "counts", requires_all = ["lambda_init_ms", "task_start_s", "image_gb"])]
+    /// This machine is on AWS, and so are the stores: the table of `SHOPEASE_DYNAMODB_TABLE`, the database, and what was measured of
+    /// INIT, start and image. Nothing has to be assumed any more.
+    #[arg(long, conflicts_with = "counts", requires_all = ["lambda_init_ms", "task_start_s", "image_gb", "database_url"])]
     on_aws: bool,
     /// INIT of a function, ms.
     #[arg(long, value_name = "MS")]
@@ -61,7 +62,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             eprintln!("skipped: PostgreSQL (--database-url is not given)");
             continue;
         }
-        let shop = Shop::start(&binaries, store, arguments.database_url.as_deref())?;
+        let shop = Shop::start(&binaries, store, arguments.database_url.as_deref(), arguments.on_aws)?;
         let routes = measure(&shop, store, &committed, plan)?;
         new = merged(&new, routes, plan.counts_only, &today()?, &build(&binaries));
         if arguments.check {

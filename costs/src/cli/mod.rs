@@ -115,7 +115,8 @@ pub struct OpenShop {
 impl Shop {
     fn open(&self) -> anyhow::Result<OpenShop> {
         let file = Path::new(&self.profile);
-        let mut profile = if file.is_file() {
+        // A pipe is a file, too.
+        let mut profile = if file.exists() {
             Profile::read(&read(file)?).with_context(|| self.profile.clone())?
         } else {
             Profile::example(&self.profile)?

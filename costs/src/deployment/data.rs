@@ -33,6 +33,9 @@ fn charge_table(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
         pitr_gb_months: sheet.environment.stack.modules.point_in_time_recovery.then_some(stored),
         backup_gb_months: None,
         restored_gb: None,
+        exported_gb: None,
+        stream_reads_per_month: None,
+        change_data_units: None,
     };
     sheet.add(Part::Store, &table)
 }
@@ -49,6 +52,8 @@ fn charge_instance(sheet: &mut Sheet<'_>) -> anyhow::Result<()> {
         multi_az: database.multi_az,
         hours: Some(Quantity::declared(sheet.hours())),
         storage_gb_months: Some(Quantity::declared(storage * sheet.months())),
+        extra_iops: None,
+        extra_throughput_mbps: None,
         backup_gb_months: Some(Quantity::assumed(backups.max(Decimal::ZERO) * sheet.months())),
     };
     sheet.add(Part::Store, &instance)

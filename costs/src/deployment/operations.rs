@@ -47,6 +47,7 @@ fn charge_logs(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     let around = surroundings_gb(sheet, load);
     let months = stack.environment.log_retention_days / dec!(30);
     let logs = Cloudwatch {
+        ingested_infrequent_gb: None,
         ingested_gb: Some(Quantity::new(shop, known)),
         stored_gb_months: Some(Quantity::derived((shop + around) * COMPRESSION * months)),
         scanned_gb: None,
@@ -68,6 +69,8 @@ fn charge_logs(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
         let datadog = Datadog {
             functions: None,
             traced_invocations_per_month: None,
+            tasks: None,
+            apm_tasks: None,
             ingested_gb: Some(Quantity::new(gigabytes(load.tasks.log_bytes), known)),
             indexed_events_15_days: Some(Quantity::assumed(load.tasks.log_bytes / LOG_EVENT_BYTES)),
         };

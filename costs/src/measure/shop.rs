@@ -28,18 +28,23 @@ const LOG: &str = "front-door.log";
 const LOG_END: usize = 2000;
 
 impl Shop {
-    /// Starts the shop from the binaries in a directory, and waits until it serves.
-    pub fn start(binaries: &File, store: Store, database_url: Option<&str>) -> anyhow::Result<Self> {
+    /// Starts the shop from the binaries in a directory, and waits until it serves. `on_aws` uses DynamoDB itself.
+    pub fn start(binaries: &File, store: Store, database_url: Option<&str>, on_aws: bool) -> anyhow::Result<Self> {
         let port = free_ports()?;
         let program = binaries.join("front-door");
         ensure!(program.is_file(), "{} is missing: cargo build --workspace --bins makes it", program.display());
         let directory = tempfile::tempdir().context("a directory for the store")?;
+        let name = match store {
+            Store::Postgresql => "postgres",
+            Store::Dynamodb if on_aws => "dynamodb",
+            Store::Dynamodb => "embedded",
+        };
         let mut command = Command::new(&program);
         command
             .args(["--binaries".as_ref(), binaries.as_os_str()])
             .args(["--port", &port.to_string(), "--data-dir"])
             .arg(directory.path())
-            .args(["--store", if store == Store::Postgresql { "postgres" } else { "embedded" }])
+            .args(["--store", name])
             .env("SHOPEASE_MEASURE", "true")
             // Lines as a deployed shop writes them.
             .env("SHOPEASE_LOG", "info,aws_config=warn")

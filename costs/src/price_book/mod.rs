@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use std::sync::{Arc, LazyLock};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +122,10 @@ impl PriceBook {
     /// # Errors
     /// For what is not a price file, and for tiers that overlap or leave a gap.
     pub fn from_csv(file: impl Read) -> anyhow::Result<Self> {
-        let rows = csv::Reader::from_reader(file).deserialize().collect::<Result<Vec<Row>, _>>();
+        let mut reader = csv::Reader::from_reader(file);
+        let columns = reader.headers().context("the price file cannot be read")?.iter().collect::<Vec<_>>().join(",");
+        ensure!(columns == COLUMNS, "the columns of a price file are {COLUMNS}, not {columns}");
+        let rows = reader.deserialize().collect::<Result<Vec<Row>, _>>();
         Self::of(rows.context("the price file cannot be read")?)
     }
 

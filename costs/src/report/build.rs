@@ -83,7 +83,7 @@ fn verdict(sides: &[Side; 2], crossings: Option<&[Crossing]>) -> (String, &'stat
     let [fargate, lambda] = sides.each_ref().map(Side::amount);
     let cheaper = usize::from(lambda < fargate);
     let (low, high) = (fargate.min(lambda), fargate.max(lambda));
-    let factor = high / low;
+    let factor = if low > 0.0 { high / low } else { 1.0 };
     let mut text = if factor < 1.05 {
         format!("Both cost about the same: {} and {} a month.", usd_sum(fargate), usd_sum(lambda))
     } else {

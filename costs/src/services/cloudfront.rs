@@ -16,6 +16,8 @@ pub struct Cloudfront {
     pub europe_gb: Option<Quantity>,
     /// HTTPS requests at edges in the US, Mexico and Canada.
     pub us_https_requests_per_month: Option<Quantity>,
+    /// HTTPS requests at edges in Europe.
+    pub europe_https_requests_per_month: Option<Quantity>,
 }
 
 impl Service for Cloudfront {
@@ -28,6 +30,14 @@ impl Service for Cloudfront {
             ("transfer", "Transfer out, US edges", out, free_gb, "edge-us", self.us_gb),
             ("transfer", "Transfer out, European edges", out, free_gb, "edge-eu", self.europe_gb),
             ("requests", "HTTPS requests, US edges", https, free_requests, "edge-us", self.us_https_requests_per_month),
+            (
+                "requests",
+                "HTTPS requests, European edges",
+                https,
+                free_requests,
+                "edge-eu",
+                self.europe_https_requests_per_month,
+            ),
         ] {
             let Some(quantity) = quantity else { continue };
             let billed = statement.context.after_allowance(quantity, free)?;

@@ -34,6 +34,12 @@ pub struct Dynamodb {
     pub backup_gb_months: Option<Quantity>,
     /// Data restored.
     pub restored_gb: Option<Quantity>,
+    /// Data exported to S3.
+    pub exported_gb: Option<Quantity>,
+    /// Reads of DynamoDB Streams, except those of Lambda triggers, which are free.
+    pub stream_reads_per_month: Option<Quantity>,
+    /// Changes captured for Kinesis Data Streams, 1 KB each.
+    pub change_data_units: Option<Quantity>,
 }
 
 /// Requests on demand for items of one size.
@@ -124,6 +130,10 @@ impl Service for Dynamodb {
         statement.charge("pitr", "Point-in-time recovery", pitr, self.pitr_gb_months)?;
         let backup = key("on-demand backup", "GB-month");
         statement.charge("backup", "On-demand backups", backup, self.backup_gb_months)?;
-        statement.charge("restore", "Restores", key("restore", "GB"), self.restored_gb)
+        statement.charge("restore", "Restores", key("restore", "GB"), self.restored_gb)?;
+        statement.charge("export", "Exports to S3", key("export to S3", "GB"), self.exported_gb)?;
+        let (free, read) = (key("free Streams reads", "request"), key("Streams read", "request"));
+        statement.charge_after(free, "streams", "Reads of streams", read, self.stream_reads_per_month)?;
+        statement.charge("cdc", "Changes captured", key("change data capture unit", "unit"), self.change_data_units)
     }
 }

@@ -1,4 +1,4 @@
-//! RDS for PostgreSQL and RDS Proxy.
+//! RDS for PostgreSQL, RDS Proxy, and Aurora PostgreSQL.
 //!
 //! Multi-AZ is a price of its own, not twice Single-AZ (RDS price list). The proxy bills the vCPU of its target, at least two
 //! (RDS Proxy pricing page).
@@ -22,6 +22,10 @@ pub struct Rds {
     pub hours: Option<Quantity>,
     /// gp3 storage that is allocated.
     pub storage_gb_months: Option<Quantity>,
+    /// IOPS beyond those that gp3 includes, in each AZ.
+    pub extra_iops: Option<Quantity>,
+    /// Throughput beyond what gp3 includes, MB/s in each AZ.
+    pub extra_throughput_mbps: Option<Quantity>,
     /// Backups beyond the allocated storage.
     pub backup_gb_months: Option<Quantity>,
 }
@@ -36,6 +40,14 @@ impl Service for Rds {
         let item = format!("gp3 storage {azs}");
         let price = Key::new("RDS PostgreSQL", &item, "GB-month");
         statement.charge("storage", &item, price, self.storage_gb_months)?;
+        let copies = if self.multi_az { Decimal::TWO } else { Decimal::ONE };
+        for (name, line, item, unit, extra) in [
+            ("iops", "gp3 IOPS", "gp3 IOPS Single-AZ", "IOPS-month", self.extra_iops),
+            ("throughput", "gp3 throughput", "gp3 throughput Single-AZ", "MBps-month", self.extra_throughput_mbps),
+        ] {
+            let extra = extra.map(|extra| extra.times(copies)).transpose()?;
+            statement.charge(name, line, Key::new("RDS PostgreSQL", item, unit), extra)?;
+        }
         let price = Key::new("RDS PostgreSQL", "backup storage", "GB-month");
         statement.charge("backup", "Backups beyond the storage", price, self.backup_gb_months)
     }
@@ -75,6 +87,8 @@ pub struct Aurora {
     pub storage_gb_months: Option<Quantity>,
     /// I/O requests (Standard only).
     pub io_requests: Option<Quantity>,
+    /// Backups beyond the data stored.
+    pub backup_gb_months: Option<Quantity>,
 }
 
 impl Service for Aurora {
@@ -92,6 +106,8 @@ impl Service for Aurora {
         let item = format!("storage {class}");
         let price = Key::new("Aurora", &item, "GB-month");
         statement.charge("storage", &format!("Aurora {item}"), price, self.storage_gb_months)?;
+        let backups = Key::new("Aurora", "backup storage", "GB-month");
+        statement.charge("backup", "Aurora backups", backups, self.backup_gb_months)?;
         if self.io_optimized {
             return Ok(());
         }

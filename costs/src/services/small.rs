@@ -12,7 +12,7 @@ use crate::price_book::{Confidence, Key, Provenance};
 macro_rules! services {
     ($($(#[$about:meta])* $name:ident {
         $($(#[$says:meta])* $field:ident: $kind:ty = $key:literal, $line:literal, $service:literal / $item:literal per $unit:literal
-            $(after $free:literal)?;)*
+            $(after $free:literal $(per $free_unit:literal)?)?;)*
     })*) => {$(
         $(#[$about])*
         #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -24,11 +24,12 @@ macro_rules! services {
         impl Service for $name {
             fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
                 $(
-                    let key = |item| Key::new($service, item, $unit);
-                    let free: &[&'static str] = &[$($free)?];
+                    let price = Key::new($service, $item, $unit);
+                    // The unit of an allowance is that of its price, unless it says another.
+                    let free: &[Key<'static>] = &[$(Key::new($service, $free, [$($free_unit,)? $unit][0]))?];
                     match free {
-                        [free] => statement.charge_after(key(free), $key, $line, key($item), self.$field)?,
-                        _ => statement.charge($key, $line, key($item), self.$field)?,
+                        [free] => statement.charge_after(*free, $key, $line, price, self.$field)?,
+                        _ => statement.charge($key, $line, price, self.$field)?,
                     }
                 )*
                 Ok(())
@@ -137,9 +138,12 @@ services! {
         /// Logs taken in.
         ingested_gb: Option<Quantity> =
             "ingest", "Logs taken in", "CloudWatch Logs" / "ingestion Standard" per "GB" after "free GB";
+        /// Logs taken in, class Infrequent Access.
+        ingested_infrequent_gb: Option<Quantity> =
+            "ingest", "Logs taken in, Infrequent Access", "CloudWatch Logs" / "ingestion Infrequent Access" per "GB" after "free GB";
         /// Logs kept, compressed.
         stored_gb_months: Option<Quantity> =
-            "store", "Logs kept", "CloudWatch Logs" / "storage" per "GB-month" after "free GB";
+            "store", "Logs kept", "CloudWatch Logs" / "storage" per "GB-month" after "free GB" per "GB";
         /// Logs scanned by Logs Insights.
         scanned_gb: Option<Quantity> =
             "scan", "Logs scanned", "CloudWatch Logs" / "Insights scan" per "GB" after "free GB";
@@ -171,6 +175,10 @@ services! {
         /// Lambda functions that run.
         functions: Option<Quantity> =
             "functions", "Functions monitored", "Datadog" / "Serverless function" per "function-month";
+        /// Fargate tasks that are monitored.
+        tasks: Option<Quantity> = "tasks", "Tasks monitored", "Datadog" / "Infrastructure task, annual" per "task-month";
+        /// Fargate tasks that are traced.
+        apm_tasks: Option<Quantity> = "apm_tasks", "Tasks traced", "Datadog" / "APM task, annual" per "task-month";
         /// Logs taken in.
         ingested_gb: Option<Quantity> = "logs", "Logs taken in", "Datadog" / "log ingestion" per "GB";
     }
@@ -187,6 +195,9 @@ services! {
 
     /// What else Lambda charges for.
     LambdaFeatures {
+        /// Storage in `/tmp` above 512 MB x the time that functions run.
+        ephemeral_gb_seconds: Option<Quantity> =
+            "ephemeral", "Storage above 512 MB", "Lambda" / "ephemeral storage above 512 MB" per "GB-second";
         /// Responses streamed above 6 MB each.
         streamed_gb: Option<Quantity> =
             "streaming", "Response streaming", "Lambda" / "response streaming" per "GB" after "free response streaming";
