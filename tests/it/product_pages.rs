@@ -19,6 +19,7 @@ both_stores!(
     the_list_shows_every_status,
     a_product_with_many_variants_keeps_them,
     a_form_of_an_earlier_session_is_kept,
+    another_change_is_noticed_after_a_mistake,
 );
 
 const NEW: &str = "/admin/new-product";
@@ -305,4 +306,28 @@ async fn a_form_of_an_earlier_session_is_kept(shop: TestShop) {
         assert!(answer.text().contains("value=\"Typed for an hour\""), "{path}: {}", answer.text());
     }
     assert_eq!(operator.get(&path_of("kettle")).await.json()["title"], "Copper kettle");
+}
+
+/// A form that was shown again, for another variant or for a mistake, is still based on the version that it started from.
+async fn another_change_is_noticed_after_a_mistake(shop: TestShop) {
+    let mut ada = shop.operator().await;
+    let mut ben = ada.clone();
+    let created = create(&mut ben, &kettle()).await;
+    let mut fields = form(&mut ada, KETTLE).await;
+    let mut other = kettle();
+    other["title"] = "Kettle of Ben".into();
+    assert_eq!(put(&mut ben, "kettle", &tag(&created), &other).await.status, StatusCode::OK);
+    set(&mut fields, "variants[0].price", "cheap");
+    let refused = send(&mut ada, KETTLE, &pressing(&fields, "save")).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text());
+    let mut fields = fields_of(&refused.text(), KETTLE);
+    set(&mut fields, "variants[0].price", "39");
+    let larger = send(&mut ada, KETTLE, &pressing(&fields, "add_variant")).await;
+    let fields = fields_of(&larger.text(), KETTLE);
+    let conflict = send(&mut ada, KETTLE, &pressing(&fields, "save")).await;
+    assert_eq!(conflict.status, StatusCode::PRECONDITION_FAILED, "{}", conflict.text());
+    assert!(conflict.text().contains("Kettle of Ben"), "{}", conflict.text());
+    let fields = fields_of(&conflict.text(), KETTLE);
+    let saved = send(&mut ada, KETTLE, &pressing(&fields, "save")).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text());
 }

@@ -17,6 +17,11 @@ both_stores!(
     all_products_are_listed_with_status_and_stock,
     a_product_that_no_front_door_can_send_is_refused,
     only_operators_see_and_change_products,
+    a_product_of_many_parts_is_changed_and_deleted,
+    a_request_of_many_problems_is_small_work,
+    a_variant_with_another_sku_keeps_its_units,
+    a_product_keeps_its_currency,
+    a_handle_is_written_in_lower_case,
 );
 
 pub const PRODUCTS: &str = "/api/v1/admin/products";
@@ -419,4 +424,70 @@ async fn only_operators_see_and_change_products(shop: TestShop) {
         assert_eq!(delete(client, "kettle", &tag(&product)).await.problem(), refused);
     }
     assert_eq!(operator.get(&path_of("kettle")).await.json(), product);
+}
+
+/// A product whose document does not fit a DynamoDB item of 400 KB, and so has parts.
+async fn a_product_of_many_parts_is_changed_and_deleted(shop: TestShop) {
+    let mut operator = shop.operator().await;
+    let value = |number: usize, name: &str| format!("{name} {number} {}", "x".repeat(60));
+    let product = |name: &str| {
+        let variant = |number| json!({"option_values": [value(number, name)], "price": eur(1990)});
+        let variants: Vec<_> = (0..1_400).map(variant).collect();
+        json!({"handle": "large", "title": "Large", "status": "active", "options": ["Size"], "variants": variants})
+    };
+    let created = create(&mut operator, &product("a")).await;
+    let changed = put(&mut operator, "large", &tag(&created), &product("b")).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
+    assert_eq!(delete(&mut operator, "large", &tag(&changed.json())).await.status, StatusCode::NO_CONTENT);
+    create(&mut operator, &product("a")).await;
+    shop.assert_books_agree().await;
+}
+
+async fn a_request_of_many_problems_is_small_work(shop: TestShop) {
+    let mut operator = shop.operator().await;
+    let variants = vec![json!({"price": eur(-1)}); 2_000];
+    let options = vec![""; 50_000];
+    let product = json!({"title": "a", "status": "draft", "options": options, "variants": variants});
+    // Also for somebody who is not signed in: the body is read first.
+    let stranger = shop.client().post(PRODUCTS, &product).await;
+    assert_eq!(stranger.status, StatusCode::UNAUTHORIZED, "{}", stranger.text());
+    let refused = problems(&operator.post(PRODUCTS, &product).await);
+    assert_eq!(refused.len(), 100);
+    let tags: Vec<String> = (0..20_000).map(|number| number.to_string()).collect();
+    let product = json!({"title": "a", "status": "draft", "tags": tags, "variants": [{"price": eur(1)}]});
+    assert_eq!(problems(&operator.post(PRODUCTS, &product).await), [("tags".to_owned(), "count".to_owned())]);
+}
+
+async fn a_variant_with_another_sku_keeps_its_units(shop: TestShop) {
+    let mut operator = shop.operator().await;
+    let mut product = kettle();
+    let created = create(&mut operator, &product).await;
+    product["variants"][0]["sku"] = "KETTLE-2".into();
+    assert_eq!(put(&mut operator, "kettle", &tag(&created), &product).await.status, StatusCode::OK);
+    assert_eq!((shop.levels("KETTLE").await.0, shop.levels("KETTLE-2").await.0), (0, 7));
+    shop.assert_books_agree().await;
+}
+
+async fn a_product_keeps_its_currency(shop: TestShop) {
+    let mut operator = shop.operator().await;
+    let created = create(&mut operator, &kettle()).await;
+    let mut document = operator.get("/api/v1/admin/settings").await.json();
+    document["settings"]["selling"]["currency"] = "SEK".into();
+    let change = json!({"expected_version": document["version"], "settings": document["settings"]});
+    let changed = operator.json(Method::PUT, "/api/v1/admin/settings", &change, &[]).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
+    let mut product = kettle();
+    product["title"] = "Kettle".into();
+    let kept = put(&mut operator, "kettle", &tag(&created), &product).await;
+    assert_eq!(kept.status, StatusCode::OK, "{}", kept.text());
+    assert_eq!(kept.json()["variants"][0]["price"], eur(4900));
+    let page = operator.get("/admin/products/kettle").await.text();
+    assert!(page.contains("In EUR, for example"), "{page}");
+}
+
+async fn a_handle_is_written_in_lower_case(shop: TestShop) {
+    let mut operator = shop.operator().await;
+    let mut product = kettle();
+    product["handle"] = "Copper-Kettle".into();
+    assert_eq!(create(&mut operator, &product).await["handle"], "copper-kettle");
 }

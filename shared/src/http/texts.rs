@@ -108,6 +108,12 @@ pub fn product_label(path: &str) -> &'static str {
     product_value(path).0
 }
 
+/// Whether a form field is a value of a product.
+pub fn is_product_value(path: &str) -> bool {
+    let name = without_positions(path);
+    PRODUCT.iter().any(|(known, _, _)| *known == name)
+}
+
 /// Path, label and noun phrase of the values of a product.
 const PRODUCT: &[(&str, &str, &str)] = &[
     ("title", "Title", "a title"),
@@ -120,12 +126,14 @@ const PRODUCT: &[(&str, &str, &str)] = &[
     ("options", "Options", "an option"),
     ("variants", "Variants", "a variant"),
     ("variants.sku", "SKU", "a SKU"),
-    ("variants.option_values", "Option values", "option values"),
+    ("variants.option_values", "Option values", "a combination of option values"),
     ("variants.price", "Price", "a price"),
     ("variants.compare_at_price", "Former price", "a former price"),
     ("variants.weight_grams", "Weight in grams", "a weight in grams"),
     ("variants.tax_class", "Tax class", "a tax class"),
     ("variants.barcode", "Barcode", "a barcode"),
+    ("variants.requires_shipping", "It is shipped", "whether it is shipped"),
+    ("variants.inventory", "Its stock is tracked", "whether its stock is tracked"),
     ("variants.initial_stock", "Stock", "a number of units"),
 ];
 
@@ -293,6 +301,7 @@ fn rule_of(value: &str, rule: &ValueRule) -> String {
         ValueRule::Offered => format!("Choose {value} from the list."),
         ValueRule::Unknown => "This setting does not exist.".to_owned(),
         ValueRule::Unique => format!("Enter {value} that is not in the list yet."),
+        ValueRule::Count { max: 1 } => "Enter one entry only.".to_owned(),
         ValueRule::Count { max } => format!("Enter at most {max} entries."),
         ValueRule::AbovePrice => format!("Enter {value} above the price, or none."),
         ValueRule::Size { max } => {
@@ -325,7 +334,7 @@ fn rule_of(value: &str, rule: &ValueRule) -> String {
         ValueRule::FulfillmentStep => {
             "This step is not possible in the current state of the shipment. Reload the order and check it.".to_owned()
         }
-        ValueRule::Shipment => "Only a shipment has tracking, a return has not.".to_owned(),
+        ValueRule::Shipment => "Only a shipment has tracking. A return does not.".to_owned(),
         ValueRule::Captured => "The payment was not captured. There is nothing to refund.".to_owned(),
         ValueRule::NoOpenRefund => {
             "Another refund of this order is in progress. Try again when it is complete.".to_owned()
@@ -335,7 +344,7 @@ fn rule_of(value: &str, rule: &ValueRule) -> String {
              payment provider. A refund would pay twice."
                 .to_owned()
         }
-        ValueRule::SameCurrency { currency } => format!("Enter {value} in {currency}, the currency of the order."),
+        ValueRule::SameCurrency { currency } => format!("Enter {value} in {currency}."),
         ValueRule::MultipleOf { amount } => {
             format!("Enter {value} in steps of {}, the smallest amount that can be charged to a card.", money(*amount))
         }

@@ -274,6 +274,11 @@ impl VariantId {
 }
 
 impl Product {
+    /// Currency of its prices: that of its first variant.
+    pub fn currency(&self) -> Option<super::Currency> {
+        self.variants.first().map(|variant| variant.price.currency)
+    }
+
     /// Most options of a product; Shopify's own limit.
     pub const MAX_OPTIONS: usize = 3;
     /// Most variants of a product; Shopify's own limit.

@@ -98,7 +98,7 @@ impl ProductDraft {
         }
     }
 
-    /// The product that the draft describes, with prices in the currency of the shop.
+    /// The product that the draft describes, with prices in this currency.
     ///
     /// # Errors
     /// All problems of the draft.
@@ -150,23 +150,34 @@ impl ProductDraft {
 impl VariantDraft {
     fn variant(&self, id: VariantId, sku: Sku, stored: Option<&Product>) -> Variant {
         let barcode = plain_text(&self.barcode);
-        let stored = stored.and_then(|product| product.variant(&sku));
+        let option_values: Vec<String> = self.option_values.iter().map(|value| plain_text(value)).collect();
+        // A variant with another SKU is the same to shoppers if it has the same option values.
+        let like = stored.and_then(|product| {
+            let same = |variant: &&Variant| variant.option_values == option_values;
+            product.variant(&sku).or_else(|| product.variants.iter().find(same))
+        });
+        let stored = like.filter(|variant| variant.sku == sku);
         Variant {
             // The ID of a variant that an import has renamed stays.
             id: stored.map_or(id, |variant| variant.id.clone()),
-            option_values: self.option_values.iter().map(|value| plain_text(value)).collect(),
+            option_values,
             price: self.price,
             compare_at_price: self.compare_at_price,
             weight_grams: self.weight_grams,
             requires_shipping: self.requires_shipping,
             tax_class: self.tax_class,
             barcode: Some(barcode).filter(|barcode| !barcode.is_empty()),
-            image: stored.and_then(|variant| variant.image),
+            image: like.and_then(|variant| variant.image),
             inventory: self.inventory,
             sku,
         }
     }
 }
+
+/// Most problems that are reported at once.
+const MAX_PROBLEMS: usize = 100;
+/// Most bytes of all SKUs of a product: the DynamoDB item that names them has 400 KB, and names those of two versions.
+const MAX_SKU_BYTES: usize = 180_000;
 
 /// Collects problems.
 #[derive(Debug, Default)]
@@ -176,7 +187,9 @@ struct Check {
 
 impl Check {
     fn refuse(&mut self, path: impl Into<String>, rule: ValueRule) {
-        self.problems.push(RuleError::product(path, rule));
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(RuleError::product(path, rule));
+        }
     }
 
     /// A text of one line; empty if it is refused.
@@ -188,7 +201,8 @@ impl Check {
     }
 
     fn handle(&mut self, text: &str) -> Option<Handle> {
-        let handle = text.parse().ok();
+        // Imports write handles in lower case, too.
+        let handle = text.to_lowercase().parse().ok();
         // Without a title, the title is the problem.
         if handle.is_none() && (!text.is_empty() || self.problems.is_empty()) {
             self.refuse("handle", ValueRule::Format(Format::Handle));
@@ -215,14 +229,16 @@ impl Check {
 
     fn tags(&mut self, tags: &[String]) -> Vec<String> {
         let mut kept: Vec<String> = Vec::new();
+        let typed = tags.iter().filter(|tag| !tag.trim().is_empty()).count();
+        if typed > Product::MAX_TAGS {
+            self.refuse("tags", ValueRule::Count { max: Product::MAX_TAGS });
+            return kept;
+        }
         for (number, tag) in tags.iter().enumerate() {
             let tag = self.text(format!("tags[{number}]"), &plain_text(tag), 0, Product::MAX_NAME_CHARS);
             if !tag.is_empty() && !kept.contains(&tag) {
                 kept.push(tag);
             }
-        }
-        if kept.len() > Product::MAX_TAGS {
-            self.refuse("tags", ValueRule::Count { max: Product::MAX_TAGS });
         }
         kept
     }
@@ -232,7 +248,7 @@ impl Check {
             self.refuse("options", ValueRule::Count { max: Product::MAX_OPTIONS });
         }
         let mut kept: Vec<String> = Vec::new();
-        for (number, name) in names.iter().enumerate() {
+        for (number, name) in names.iter().enumerate().take(Product::MAX_OPTIONS) {
             let path = format!("options[{number}]");
             let name = self.text(path.clone(), &plain_text(name), 1, Product::MAX_NAME_CHARS);
             if !name.is_empty() && kept.iter().any(|other| other.to_lowercase() == name.to_lowercase()) {
@@ -332,6 +348,9 @@ impl Check {
             if QuoteLine::stored_bytes(product, variant) > QuoteLine::MAX_STORED_BYTES {
                 self.refuse(format!("variants[{number}]"), ValueRule::Size { max: QuoteLine::MAX_STORED_BYTES });
             }
+        }
+        if product.variants.iter().map(|variant| variant.sku.as_str().len()).sum::<usize>() > MAX_SKU_BYTES {
+            self.refuse("variants", ValueRule::Size { max: MAX_SKU_BYTES });
         }
     }
 }

@@ -8,7 +8,7 @@ use super::catalog::MAX_KEYS;
 use super::{Caller, LocalShop};
 use crate::domain::{
     DraftOf, Handle, Image, Inventory, Money, Page, PageLimit, Position, Product, ProductDraft, ProductStatus,
-    RuleError, Sku, StockLevel, Subject, ValueRule,
+    RuleError, Sku, StockLevel, Subject, ValueRule, Variant,
 };
 use crate::ports::{StatusListing, StoreError, VersionedProduct};
 use crate::{ShopError, ShopResult};
@@ -104,7 +104,7 @@ pub trait Products: Send + Sync {
     async fn create_product(&self, caller: &Caller, command: CreateProduct) -> ShopResult<VersionedProduct>;
 
     /// Replaces a product, and creates the first stock levels of its new tracked SKUs. A product that equals the stored one is not
-    /// written. The stock levels of SKUs that it no longer has remain.
+    /// written. The available units of a SKU that is replaced move to the new SKU of the same option values; other stock levels remain.
     ///
     /// # Errors
     /// [`ShopError::NotFound`]; [`ShopError::VersionChanged`]; those of [`Products::create_product`].
@@ -185,7 +185,15 @@ impl LocalShop {
 
     /// The product of a draft, whose handle and SKUs are free.
     async fn product_of(&self, draft: &ProductDraft, of: DraftOf<'_>) -> ShopResult<Product> {
-        let currency = self.settings().await?.settings.selling.currency;
+        // A product keeps its currency when the shop gets another one: prices are not converted.
+        let kept = match of {
+            DraftOf::Stored(product) => product.currency(),
+            DraftOf::New { .. } => None,
+        };
+        let currency = match kept {
+            Some(currency) => currency,
+            None => self.settings().await?.settings.selling.currency,
+        };
         let product = draft.product(of, currency)?;
         let mut problems = Vec::new();
         let is_new = matches!(of, DraftOf::New { .. });
@@ -239,6 +247,9 @@ impl LocalShop {
             }
             Err(error) => return Err(versioned(error)),
         };
+        for (old, new) in before.map(|before| renamed_skus(before, &product)).unwrap_or_default() {
+            self.store.move_available(&old, &new).await?;
+        }
         // `initialize_stock` leaves the levels of SKUs that have one.
         let levels = product.variants.iter().zip(&draft.variants);
         let levels = levels.filter(|(variant, _)| variant.inventory == Inventory::Tracked);
@@ -259,6 +270,17 @@ impl LocalShop {
         }
         Ok(())
     }
+}
+
+/// Tracked SKUs that a change has replaced, each with the new SKU of the same option values. Their units move, as in an import.
+fn renamed_skus(before: &Product, after: &Product) -> Vec<(Sku, Sku)> {
+    let gone = before.variants.iter().filter(|variant| after.variant(&variant.sku).is_none());
+    let pairs = gone.filter_map(|old| {
+        let is_it = |new: &&Variant| new.option_values == old.option_values && before.variant(&new.sku).is_none();
+        let new = after.variants.iter().find(is_it).filter(|new| new.inventory == Inventory::Tracked)?;
+        Some((old.sku.clone(), new.sku.clone()))
+    });
+    pairs.collect()
 }
 
 /// An error of a conditional write.

@@ -104,8 +104,8 @@ impl CatalogStore for DynamoDbStore {
     }
 
     async fn has_products(&self) -> Result<bool, StoreError> {
-        // Products on sale are in the listing index. Others are in no index, so a shop with nothing on sale requires a
-        // full scan. The index of a deleted product remains.
+        // Products on sale are in the listing index. Not all others are in one of a status: those that were last written before there was
+        // one are not. So a shop with nothing on sale requires a full scan. The index of a deleted product remains.
         let listing = keys::listing(None, ProductSort::Newest);
         if !self.query(&listing, Range::After(None), Some(1), Consistency::Strong).await?.is_empty() {
             return Ok(true);

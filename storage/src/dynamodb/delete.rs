@@ -56,8 +56,8 @@ impl DynamoDbStore {
         // Without a document, what an interrupted call has left behind.
         let hidden = self.hide(handle, &before).await?;
         *deleted = found.is_some();
-        self.remove_stale(handle, &hidden.content.may_exist).await?;
-        let (settle, _) = hidden.followed_by(handle, IndexContent::default())?;
+        let last = self.remove_stale(handle, &hidden.content.may_exist, hidden.clone()).await?;
+        let (settle, _) = last.followed_by(handle, IndexContent::default())?;
         self.write(settle).await.map_err(rival)
     }
 

@@ -188,10 +188,13 @@ impl DynamoDbStore {
         let published = self.publish(product, &claimed, &items, indexed.clone(), &needed).await?;
         *created |= !claimed.content.written;
         if published.content.settled.is_none() {
-            self.remove_stale(handle, &published.content.may_exist.without(&needed)).await?;
+            let stale = published.content.may_exist.without(&needed);
             let settled = IndexContent { v: Version, written: true, may_exist: needed, settled: Some(indexed) };
-            let (settle, _) = published.followed_by(handle, settled)?;
-            match (expected, self.write(settle).await.map_err(rival)) {
+            let result = match self.remove_stale(handle, &stale, published.clone()).await {
+                Ok(last) => self.write(last.followed_by(handle, settled)?.0).await.map_err(rival),
+                Err(interrupted) => Err(interrupted),
+            };
+            match (expected, result) {
                 // The product was written. The caller that writes it now removes what is stale.
                 (Expected::Absent | Expected::Version(_), Err(Interrupted::Rival)) => {}
                 (_, result) => result?,
@@ -272,12 +275,30 @@ impl DynamoDbStore {
         Ok(published)
     }
 
-    /// Step 4.
-    pub(super) async fn remove_stale(&self, handle: &Handle, stale: &ProductKeys) -> Result<(), StoreError> {
+    /// Step 4. Before each further hundred of keys it writes the index item again, so that nobody takes this call for an interrupted
+    /// one, and so that it stops when somebody else writes the product. Returns the index item as it is now.
+    pub(super) async fn remove_stale(
+        &self,
+        handle: &Handle,
+        stale: &ProductKeys,
+        mut index: ProductIndex,
+    ) -> Result<ProductIndex, Interrupted> {
         let postings = stale.terms.iter().map(|term| keys::posting(term, handle));
-        let gone = postings.chain(stale.items.iter().cloned()).map(|key| Action::delete(&key));
-        self.write_many(gone.collect()).await?;
-        self.release_skus(handle, stale.skus.iter()).await
+        let gone: Vec<_> = postings.chain(stale.items.iter().cloned()).map(|key| Action::delete(&key)).collect();
+        let skus: Vec<&Sku> = stale.skus.iter().collect();
+        let chunks = gone.chunks(MAX_ACTIONS).map(Stale::Items).chain(skus.chunks(MAX_ACTIONS).map(Stale::Skus));
+        for (number, chunk) in chunks.enumerate() {
+            if number > 0 {
+                let (put, next) = index.followed_by(handle, index.content.clone())?;
+                self.write(put).await.map_err(rival)?;
+                index = next;
+            }
+            match chunk {
+                Stale::Items(actions) => self.write_many(actions.to_vec()).await?,
+                Stale::Skus(skus) => self.release_skus(handle, skus.iter().copied()).await?,
+            }
+        }
+        Ok(index)
     }
 
     /// Releases the SKUs that belong to the product, and skips those that do not (or no longer).
@@ -286,6 +307,12 @@ impl DynamoDbStore {
         let releases = skus.map(|sku| release(sku).value(":handle", text(handle.as_str())));
         self.transact_possible(releases.collect()).await.map(drop)
     }
+}
+
+/// Keys that are removed together.
+enum Stale<'a> {
+    Items(&'a [Action]),
+    Skus(&'a [&'a Sku]),
 }
 
 /// The keys that lead to a product.

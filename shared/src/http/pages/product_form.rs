@@ -329,17 +329,27 @@ impl Read {
     }
 }
 
-/// Fields whose stored value differs from what was typed: label and stored value.
+/// Fields whose stored value differs from what was typed: label and stored value, which is empty where only something was typed.
 pub fn differences(typed: &Typed, stored: &Typed) -> Vec<(String, String)> {
     let row_of =
         |name: &str| name.strip_prefix("variants[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
-    let fields = stored.0.iter().filter(|(name, _)| !["handle", "rows"].contains(&name.as_str()));
-    let changed = fields.filter(|(name, value)| typed.get(name).trim() != value.trim());
+    // A browser sends line breaks as CRLF.
+    let text = |form: &Typed, name: &str| form.get(name).replace("\r\n", "\n").trim().to_owned();
+    let is_value = |name: &str| texts::is_product_value(name) && name != "handle";
+    // Boxes and choices of a row that only one side has say nothing beside its other fields.
+    let is_text = |name: &str| !["requires_shipping", "inventory", "tax_class"].iter().any(|end| name.ends_with(end));
+    let mut names: Vec<&str> = stored.0.iter().map(|(name, _)| name.as_str()).filter(|name| is_value(name)).collect();
+    for (name, _) in typed.0.iter().filter(|(name, _)| is_value(name) && is_text(name)) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    let changed = names.into_iter().filter(|name| text(typed, name) != text(stored, name));
     changed
-        .map(|(name, value)| {
+        .map(|name| {
             let label = texts::product_label(name);
             let label = row_of(name).map_or_else(|| label.to_owned(), |row| format!("Variant {}: {label}", row + 1));
-            (label, value.clone())
+            (label, text(stored, name))
         })
         .collect()
 }

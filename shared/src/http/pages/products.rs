@@ -16,7 +16,7 @@ use crate::http::extract::{ApiPath, ApiQuery, PageForm, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
 use crate::http::{App, MAX_BODY_BYTES, cursor, notice, texts};
 use shopease_shop::ShopError;
-use shopease_shop::domain::{Handle, PageLimit, ProductDraft, ProductStatus, RuleError};
+use shopease_shop::domain::{Currency, Handle, PageLimit, ProductDraft, ProductStatus, RuleError};
 use shopease_shop::ports::VersionedProduct;
 use shopease_shop::services::{
     CreateProduct, DeleteProduct, FindAnyProduct, ListAllProducts, ListCategories, ProductOverview, UpdateProduct,
@@ -99,6 +99,8 @@ struct FormPage {
     csrf: String,
     /// The stored product; `None` for a new one.
     stored: Option<VersionedProduct>,
+    /// The version that the entries are based on.
+    version: String,
     groups: Vec<FieldGroup>,
     rows: String,
     errors: FormErrors,
@@ -144,11 +146,19 @@ struct Attempt {
     saved: bool,
 }
 
+/// Currency of a product: its own, or that of the shop.
+async fn currency_of(app: &App, stored: Option<&VersionedProduct>) -> Currency {
+    match stored.and_then(|stored| stored.product.currency()) {
+        Some(currency) => currency,
+        None => app.shop().await.currency,
+    }
+}
+
 /// The fields of a form, with the categories as suggestions.
-async fn groups(app: &App, typed: &Typed, is_new: bool) -> Vec<FieldGroup> {
+async fn groups(app: &App, typed: &Typed, stored: Option<&VersionedProduct>) -> Vec<FieldGroup> {
     let categories = app.services.catalog.list_categories(ListCategories).await.unwrap_or_default();
     let categories = categories.into_iter().map(|category| category.title).collect();
-    product_form::groups(typed, is_new, app.shop().await.currency, categories)
+    product_form::groups(typed, stored.is_none(), currency_of(app, stored).await, categories)
 }
 
 async fn form_page(
@@ -159,11 +169,13 @@ async fn form_page(
     typed: &Typed,
     attempt: Attempt,
 ) -> PageResult {
-    let groups = groups(app, typed, stored.is_none()).await;
+    let groups = groups(app, typed, stored.as_ref()).await;
     let frame = Frame::new(app, visitor, "admin-products").await;
+    let current = stored.as_ref().map(|stored| stored.version.to_string());
+    let version = typed.optional("version").or(current).unwrap_or_default();
     let Attempt { errors, problems, conflict, saved } = attempt;
     let (csrf, rows) = (visitor.csrf(), typed.text("rows"));
-    private_page(status, &FormPage { frame, csrf, stored, groups, rows, errors, problems, conflict, saved })
+    private_page(status, &FormPage { frame, csrf, stored, version, groups, rows, errors, problems, conflict, saved })
 }
 
 async fn stored(app: &App, visitor: &Visitor, handle: &Handle) -> Result<VersionedProduct, PageError> {
@@ -187,11 +199,21 @@ pub(in crate::http) async fn new_form(
     ApiQuery(query): ApiQuery<NewQuery>,
 ) -> PageResult {
     super::admin::require_operator(&app, &visitor, NEW).await?;
+    let mut attempt = Attempt::default();
     let draft = match query.copy.parse::<Handle>() {
-        Ok(handle) => copy_of(ProductDraft::of(&stored(&app, &visitor, &handle).await?.product)),
+        Ok(handle) => {
+            let original = stored(&app, &visitor, &handle).await?.product;
+            let count = original.variants.len();
+            if count > MAX_VARIANTS {
+                let problem =
+                    format!("Only the first {MAX_VARIANTS} of {count} variants were copied: the form shows no more.");
+                attempt.problems.push(problem);
+            }
+            copy_of(ProductDraft::of(&original))
+        }
         Err(_) => empty_draft(),
     };
-    form_page(&app, &visitor, StatusCode::OK, None, &product_form::typed_of("", &draft), Attempt::default()).await
+    form_page(&app, &visitor, StatusCode::OK, None, &product_form::typed_of("", &draft), attempt).await
 }
 
 const fn empty_draft() -> ProductDraft {
@@ -264,6 +286,10 @@ pub(in crate::http) async fn save(
 /// Shows the form of a product that was deleted meanwhile as that of a new one.
 async fn gone(app: &App, visitor: &Visitor, handle: &Handle, mut typed: Typed) -> PageResult {
     typed.0.push(("handle".to_owned(), handle.to_string()));
+    if typed.rows() == 0 {
+        // The form had too many variants to show them.
+        product_form::add_row(&mut typed);
+    }
     let problem = "This product does not exist, or was deleted while you edited it. If you save, it is created again.";
     let attempt = Attempt { problems: vec![problem.to_owned()], ..Attempt::default() };
     form_page(app, visitor, StatusCode::NOT_FOUND, None, &typed, attempt).await
@@ -281,7 +307,7 @@ async fn submit(app: &App, visitor: &Visitor, stored: Option<VersionedProduct>, 
         product_form::add_row(&mut typed);
         return form_page(app, visitor, StatusCode::OK, stored, &typed, Attempt::default()).await;
     }
-    let currency = app.shop().await.currency;
+    let currency = currency_of(app, stored.as_ref()).await;
     let read = product_form::read(&typed, currency, stored.as_ref().map(|stored| &stored.product));
     let written = match check_draft(&read, &typed, stored.as_ref()) {
         Err(rules) => Err(ShopError::Rules(rules)),
@@ -292,7 +318,7 @@ async fn submit(app: &App, visitor: &Visitor, stored: Option<VersionedProduct>, 
     match written {
         Ok(written) => Ok(with_notice(app, &path_of(&written.product.handle), SAVED)),
         Err(ShopError::Rules(rules)) => {
-            let groups = groups(app, &typed, stored.is_none()).await;
+            let groups = groups(app, &typed, stored.as_ref()).await;
             let (errors, problems) = read.errors(&groups, &rules);
             let attempt = Attempt { errors, problems, ..Attempt::default() };
             form_page(app, visitor, StatusCode::UNPROCESSABLE_ENTITY, stored, &typed, attempt).await
@@ -338,7 +364,10 @@ async fn conflict(app: &App, visitor: &Visitor, seen: Option<VersionedProduct>, 
     let now = product_form::typed_of(current.product.handle.as_str(), &ProductDraft::of(&current.product));
     let conflict = Some(product_form::differences(typed, &now));
     let attempt = Attempt { conflict, ..Attempt::default() };
-    form_page(app, visitor, StatusCode::PRECONDITION_FAILED, Some(current), typed, attempt).await
+    // Who has seen both may replace what is stored now.
+    let mut typed = Typed(typed.0.clone());
+    typed.0.retain(|(name, _)| name != "version");
+    form_page(app, visitor, StatusCode::PRECONDITION_FAILED, Some(current), &typed, attempt).await
 }
 
 /// Shows a form of an earlier session again to an operator. Nothing is saved.

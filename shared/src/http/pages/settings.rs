@@ -161,7 +161,10 @@ async fn section_page(
         None => section.groups(&document, &categories),
     };
     let frame = Frame::new(app, visitor, "settings").await;
-    let (csrf, version) = (visitor.csrf(), current.about.version);
+    // Entries stay based on the version that they were made on, until their conflict with a newer one was shown.
+    let based_on = attempt.typed.as_ref().filter(|_| attempt.conflict.is_none());
+    let based_on = based_on.and_then(|typed| typed.get("version").parse().ok());
+    let (csrf, version) = (visitor.csrf(), based_on.unwrap_or(current.about.version));
     let Attempt { errors, problem, conflict, saved, .. } = attempt;
     private_page(status, &SettingsPage { frame, csrf, section, version, groups, errors, problem, conflict, saved })
 }
