@@ -429,7 +429,7 @@ async fn only_operators_see_and_change_products(shop: TestShop) {
 /// A product whose document does not fit a DynamoDB item of 400 KB, and so has parts.
 async fn a_product_of_many_parts_is_changed_and_deleted(shop: TestShop) {
     let mut operator = shop.operator().await;
-    let value = |number: usize, name: &str| format!("{name} {number} {}", "x".repeat(60));
+    let value = |number: usize, name: &str| format!("{name} {number} {}", "x".repeat(24));
     let product = |name: &str| {
         let variant = |number| json!({"option_values": [value(number, name)], "price": eur(1990)});
         let variants: Vec<_> = (0..1_400).map(variant).collect();
