@@ -14,7 +14,7 @@ use super::view::filters;
 use crate::http::api::products::check_size;
 use crate::http::extract::{ApiPath, ApiQuery, PageForm, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
-use crate::http::{App, MAX_BODY_BYTES, cursor, notice, texts};
+use crate::http::{App, MAX_BODY_BYTES, Problem, cursor, notice, texts};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{Currency, Handle, PageLimit, ProductDraft, ProductStatus, RuleError};
 use shopease_shop::ports::VersionedProduct;
@@ -324,6 +324,11 @@ async fn submit(app: &App, visitor: &Visitor, stored: Option<VersionedProduct>, 
             form_page(app, visitor, StatusCode::UNPROCESSABLE_ENTITY, stored, &typed, attempt).await
         }
         Err(ShopError::VersionChanged) => conflict(app, visitor, stored, &typed).await,
+        Err(error @ (ShopError::Conflict | ShopError::Unavailable { .. })) => {
+            let problem = Problem::from(error);
+            let attempt = Attempt { problems: vec![texts::on_page(&problem)], ..Attempt::default() };
+            form_page(app, visitor, problem.status_code(), stored, &typed, attempt).await
+        }
         Err(error) => Err(error.into()),
     }
 }
