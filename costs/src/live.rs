@@ -12,8 +12,8 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use rust_decimal::{Decimal, dec};
 use rust_decimal::prelude::ToPrimitive as _;
+use rust_decimal::{Decimal, dec};
 use serde::Deserialize;
 
 use crate::deployment::{Deployment, Inputs, Path};
