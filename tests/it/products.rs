@@ -232,8 +232,10 @@ async fn a_second_editor_overwrites_nothing(shop: TestShop) {
         assert_eq!(answer.problem(), (412, "version-changed".to_owned()), "{stale}");
     }
     for method in [Method::PUT, Method::DELETE] {
-        let answer = operator.json(method, &path_of("kettle"), &theirs, &[]).await;
-        assert_eq!(answer.problem(), (428, "precondition-required".to_owned()));
+        for headers in [&[][..], &[("if-match", "")]] {
+            let answer = operator.json(method.clone(), &path_of("kettle"), &theirs, headers).await;
+            assert_eq!(answer.problem(), (428, "precondition-required".to_owned()));
+        }
     }
     assert_eq!(operator.get(&path_of("kettle")).await.json(), second);
     // An import that writes the product is another version, too.

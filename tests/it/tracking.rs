@@ -65,6 +65,8 @@ async fn only_a_shipment_has_tracking(shop: TestShop) {
     let errors = refused.json()["errors"].clone();
     let fields: Vec<_> = errors.as_array().into_iter().flatten().map(|error| text(&error["field"])).collect();
     assert_eq!(fields, ["tracking.carrier", "tracking.number", "tracking.url"]);
+    let listed = record(&mut operator, &order, "shipped", &json!([null, null, null])).await;
+    assert_eq!(listed.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", listed.text());
     assert_eq!(record(&mut operator, &order, "shipped", &Value::Null).await.status, StatusCode::CREATED);
     assert_eq!(record(&mut operator, &order, "returned", &known()).await.rules(), ["invalid_value"]);
     assert_eq!(record(&mut operator, &order, "returned", &Value::Null).await.json()["fulfillment"], "returned");

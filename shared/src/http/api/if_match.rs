@@ -16,9 +16,9 @@ pub struct IfMatch<B> {
     pub body: B,
 }
 
-/// Reads the header: 428 if it is missing. An ETag that is no version, or a list, matches none.
+/// Reads the header: 428 if it is missing or empty. An ETag that is no version, or a list, matches none.
 fn version(headers: &HeaderMap) -> Result<u64, Problem> {
-    let Some(tag) = headers.get(header::IF_MATCH) else {
+    let Some(tag) = headers.get(header::IF_MATCH).filter(|tag| !tag.is_empty()) else {
         return Err(Problem::new(
             StatusCode::PRECONDITION_REQUIRED,
             "precondition-required",

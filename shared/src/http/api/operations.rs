@@ -1,6 +1,7 @@
 //! Administration: orders, refunds, fulfillment and stock.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{self, Field, Handle, OrderId, RuleError, ValueRule};
@@ -294,8 +295,14 @@ pub struct RecordFulfillment {
     /// The event.
     pub event: FulfillmentEvent,
     /// How the shipment is tracked, for `shipped` and `tracking_changed`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub tracking: Option<Tracking>,
+}
+
+/// Reads an object or null. A type whose members are all optional would also be read from a list.
+fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let members = Option::<serde_json::Map<String, Value>>::deserialize(deserializer)?;
+    members.map(|members| T::deserialize(Value::Object(members))).transpose().map_err(D::Error::custom)
 }
 
 impl Wire for services::RecordFulfillment {
