@@ -18,6 +18,25 @@ pub enum TaxClass {
     Exempt,
 }
 
+impl TaxClass {
+    /// Every class.
+    pub const ALL: [Self; 3] = [Self::Standard, Self::Reduced, Self::Exempt];
+
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Reduced => "reduced",
+            Self::Exempt => "exempt",
+        }
+    }
+
+    /// Returns the class with a name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == name)
+    }
+}
+
 /// One rate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

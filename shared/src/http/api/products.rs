@@ -324,13 +324,16 @@ impl ProductDraft {
 ///
 /// # Errors
 /// The broken rule.
-pub fn check_size(handle: &str, draft: &domain::ProductDraft) -> Result<(), RuleError> {
+pub fn check_size(product: &domain::Product) -> Result<(), RuleError> {
+    let rule = ValueRule::Size { max: MAX_RESPONSE_BYTES };
+    refuse_product(product).map_or(Ok(()), |_| Err(RuleError::product("variants", rule)))
+}
+
+/// The same for a draft. Its other problems are found by the use case.
+fn check_draft_size(handle: &str, draft: &domain::ProductDraft) -> Result<(), RuleError> {
     let currency = draft.variants.first().map_or(Currency::EUR, |variant| variant.price.currency);
     let of = DraftOf::New { handle, now: OffsetDateTime::UNIX_EPOCH };
-    // Other problems are found by the use case.
-    let refused = draft.product(of, currency).ok().and_then(|product| refuse_product(&product));
-    let rule = ValueRule::Size { max: MAX_RESPONSE_BYTES };
-    refused.map_or(Ok(()), |_| Err(RuleError::product("variants", rule)))
+    draft.product(of, currency).map_or(Ok(()), |product| check_size(&product))
 }
 
 impl Wire for services::CreateProduct {
@@ -340,7 +343,7 @@ impl Wire for services::CreateProduct {
 
     fn read(Parts { body: Json(draft), .. }: Parts<Self>) -> Result<Self, Problem> {
         let (handle, draft) = draft.read();
-        check_size(&handle, &draft).map_err(ShopError::from)?;
+        check_draft_size(&handle, &draft).map_err(ShopError::from)?;
         Ok(Self { handle, draft })
     }
 
@@ -360,7 +363,7 @@ impl Wire for services::UpdateProduct {
         if !handle.is_empty() && handle != path.as_str() {
             return Err(ShopError::from(RuleError::product("handle", ValueRule::Fixed)).into());
         }
-        check_size(path.as_str(), &draft).map_err(ShopError::from)?;
+        check_draft_size(path.as_str(), &draft).map_err(ShopError::from)?;
         Ok(Self { handle: path, version, draft })
     }
 

@@ -14,22 +14,6 @@ pub const MAX_VARIANTS: usize = MAX_ROWS;
 const STATUSES: [(&str, &str); 3] = [("active", "Active: on sale"), ("draft", "Draft"), ("archived", "Archived")];
 const TAX_CLASSES: [(&str, &str); 3] = [("standard", "Standard"), ("reduced", "Reduced"), ("exempt", "No tax")];
 
-fn tax_class(name: &str) -> TaxClass {
-    match name {
-        "reduced" => TaxClass::Reduced,
-        "exempt" => TaxClass::Exempt,
-        _ => TaxClass::Standard,
-    }
-}
-
-const fn tax_class_name(class: TaxClass) -> &'static str {
-    match class {
-        TaxClass::Standard => "standard",
-        TaxClass::Reduced => "reduced",
-        TaxClass::Exempt => "exempt",
-    }
-}
-
 fn option_name(place: usize) -> String {
     format!("options[{place}]")
 }
@@ -67,7 +51,7 @@ pub fn typed_of(handle: &str, draft: &ProductDraft) -> Typed {
         put("price", variant.price.decimal());
         put("compare_at_price", variant.compare_at_price.map(Money::decimal).unwrap_or_default());
         put("weight_grams", variant.weight_grams.to_string());
-        put("tax_class", tax_class_name(variant.tax_class).to_owned());
+        put("tax_class", variant.tax_class.as_str().to_owned());
         put("barcode", variant.barcode.clone());
         for (field, is_checked) in
             [("requires_shipping", variant.requires_shipping), ("inventory", variant.inventory == Inventory::Tracked)]
@@ -242,7 +226,7 @@ impl Read {
             compare_at_price: compare_at_price.and_then(|text| self.money(row, "compare_at_price", &text, currency)),
             weight_grams: self.number(row, "weight_grams", &text("weight_grams")),
             requires_shipping: is_checked("requires_shipping"),
-            tax_class: tax_class(&text("tax_class")),
+            tax_class: TaxClass::find(&text("tax_class")).unwrap_or(TaxClass::Standard),
             barcode: text("barcode"),
             inventory: if is_checked("inventory") { Inventory::Tracked } else { Inventory::Untracked },
             initial_stock: self.number(row, "initial_stock", &text("initial_stock")),
@@ -281,13 +265,13 @@ impl Read {
         self.problems.is_empty()
     }
 
-    /// Checks the draft with the rules that need no store.
+    /// The product, by the rules that need no store.
     ///
     /// # Errors
     /// Every problem.
-    pub fn check(&self, handle: &str, stored: Option<&Product>) -> Result<(), Vec<RuleError>> {
+    pub fn product(&self, handle: &str, stored: Option<&Product>) -> Result<Product, Vec<RuleError>> {
         let new = DraftOf::New { handle, now: OffsetDateTime::UNIX_EPOCH };
-        self.draft.product(stored.map_or(new, DraftOf::Stored), self.currency).map(drop)
+        self.draft.product(stored.map_or(new, DraftOf::Stored), self.currency)
     }
 
     /// The problems of the form and of the draft by field, and those that no field has.

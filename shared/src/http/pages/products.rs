@@ -56,6 +56,10 @@ struct ProductsPage {
 
 #[expect(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "called by the template, with references")]
 impl ProductsPage {
+    fn first_url(&self) -> String {
+        self.status.map_or_else(|| PRODUCTS.to_owned(), |status| format!("{PRODUCTS}?status={}", status.as_str()))
+    }
+
     fn is_current(&self, status: &ProductStatus) -> bool {
         self.status == Some(*status)
     }
@@ -340,8 +344,8 @@ fn check_draft(
     stored: Option<&VersionedProduct>,
 ) -> Result<(), Vec<RuleError>> {
     let handle = stored.map_or_else(|| typed.text("handle"), |stored| stored.product.handle.to_string());
-    read.check(&handle, stored.map(|stored| &stored.product))?;
-    check_size(&handle, &read.draft).map_err(|rule| vec![rule])
+    let product = read.product(&handle, stored.map(|stored| &stored.product))?;
+    check_size(&product).map_err(|rule| vec![rule])
 }
 
 async fn write(

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::form_fields::{CHECKED, FieldGroup, FormField, Input, Typed};
 use crate::http::api::settings::{
-    FooterLink, PageText, SettingsDocument, ShippingMethod, ShippingRate, TaxClass, TaxRate, WeightBand, value_at,
+    FooterLink, PageText, SettingsDocument, ShippingMethod, ShippingRate, TaxRate, WeightBand, value_at,
 };
-use crate::http::api::wire::Image;
+use crate::http::api::wire::{Image, Out};
 use crate::http::texts;
-use shopease_shop::domain::{Category, Currency, MAX_PAGE_CHARS, Money, PageKind, RuleError, TimeZone};
+use shopease_shop::domain::{Category, Currency, MAX_PAGE_CHARS, Money, PageKind, RuleError, TaxClass, TimeZone};
 use shopease_shop::text::page_title;
 
 /// Part of the settings that has a page of its own.
@@ -387,11 +387,7 @@ fn codes(text: &str) -> Vec<String> {
 fn tax_lines(rates: &[TaxRate]) -> String {
     let line = |rate: &TaxRate| {
         let region = rate.region.as_ref().map_or(String::new(), |region| format!("-{region}"));
-        let class = match rate.class {
-            TaxClass::Standard => "standard",
-            TaxClass::Reduced => "reduced",
-            TaxClass::Exempt => "exempt",
-        };
+        let class = rate.class.value().as_str();
         format!("{}{region} {class} {} {}", rate.country, percent(rate.rate_ppm), rate.title)
     };
     rates.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -414,7 +410,8 @@ fn read_tax_lines(text: &str, applied: &mut Applied) -> Vec<TaxRate> {
 /// `US-CA standard 7.25 Sales tax` as a rate, or what is wrong. Whether the country exists is checked with all settings.
 fn read_tax_line(line: &str) -> Result<TaxRate, String> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let found = words.iter().enumerate().find_map(|(number, word)| Some((number, tax_class(word)?)));
+    let class_at = |(number, word): (usize, &&str)| Some((number, Out::of(TaxClass::find(word)?)));
+    let found = words.iter().enumerate().find_map(class_at);
     // Names of regions can have several words.
     let (place, class, rate, title) = match (found, &words[..]) {
         (Some((number, class)), words) if number > 0 && number + 1 < words.len() => {
@@ -437,15 +434,6 @@ fn read_tax_line(line: &str) -> Result<TaxRate, String> {
         title => (rate.to_owned(), title),
     };
     Ok(TaxRate { country, region, class, rate_ppm: read_percent(&rate)?, title: title.join(" ") })
-}
-
-fn tax_class(word: &str) -> Option<TaxClass> {
-    match word {
-        "standard" => Some(TaxClass::Standard),
-        "reduced" => Some(TaxClass::Reduced),
-        "exempt" => Some(TaxClass::Exempt),
-        _ => None,
-    }
 }
 
 /// A rate in parts per million as percent, as [`read_percent`] reads it.
