@@ -60,6 +60,9 @@ enum Command {
         #[arg(long)]
         reset_password: bool,
     },
+    /// Record a returned mail on its order: the report of a mail server (RFC 3464), read from standard input. A mail server
+    /// runs it for the mailbox of the sender.
+    Bounce,
     /// Export or erase what the store has about a person.
     Person {
         #[command(subcommand)]
@@ -153,6 +156,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Audit(args)) => operations::audit(args).await,
         Some(Command::FakePayments(args)) => operations::fake_payments(args).await,
         Some(Command::Operator { email, reset_password }) => operator::run(email, reset_password).await,
+        Some(Command::Bounce) => Box::pin(operations::record_bounce()).await,
         Some(Command::Person { command }) => person::run(command).await,
         Some(Command::Settings { command }) => shop_settings::run(command).await,
         Some(Command::Assets { command: AssetsCommand::Upload { location, verbose } }) => {

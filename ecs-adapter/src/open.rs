@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use shopease_aws::AssetsConfig;
+use shopease_aws::{AssetsConfig, QueueUrl};
 use shopease_events::EventsConfig;
 use shopease_mail::{MailConfig, MailDirectory, Transport};
 use shopease_payments::{LocalLedgerOptions, PaymentsConfig};
@@ -33,6 +33,8 @@ pub struct Settings {
     pub events: EventsConfig,
     /// How mails are sent; `None` if they are not, and in a frontend.
     pub mail: Option<MailConfig>,
+    /// The queue of returned mails, if there is one.
+    pub bounces: Option<QueueUrl>,
     /// Source of assets.
     pub assets: AssetsConfig,
     /// Whether the shop's public URL is configured; otherwise it is this port on localhost.
@@ -76,6 +78,7 @@ impl Settings {
         let mail = has_shop.then(|| MailConfig::read(&mut reader, directory)).flatten();
         // Also without the variable, on a laptop.
         shop.sends_mail = mail.is_some();
+        let bounces = if has_shop { QueueUrl::read(&mut reader) } else { None };
         let assets = AssetsConfig::read(&mut reader);
         let has_public_url = env.var("SHOPEASE_PUBLIC_URL").is_some();
         let backend_url = reader.optional("SHOPEASE_BACKEND_URL");
@@ -98,6 +101,7 @@ impl Settings {
             worker_seconds,
             events,
             mail,
+            bounces,
             assets,
             has_public_url,
             backend_url,
@@ -148,7 +152,8 @@ async fn open(settings: &Settings, store: StoreConfig) -> anyhow::Result<OpenSto
 pub async fn worker(settings: &Settings, shop: LocalShop) -> anyhow::Result<Worker> {
     let mut sinks = vec![shopease_events::open(&settings.events).await.map_err(anyhow::Error::msg)?];
     sinks.extend(shopease_mail::open(settings.mail.as_ref(), &shop).await);
-    Ok(Worker::new(shop, sinks))
+    let bounces = shopease_aws::open_bounces(settings.bounces.as_ref(), &ProcessEnv).await;
+    Ok(Worker::new(shop, sinks).with_bounces(bounces.map_err(anyhow::Error::msg)?))
 }
 
 /// Opens the mails that operators can read here, if they are written to files.

@@ -1,6 +1,6 @@
 //! Operator commands other than `serve`: the worker, the audit, the test payment provider, asset uploads.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use shopease_aws::S3Location;
+use shopease_mail::returned_mail;
 use shopease_payments::fake::service::{ServiceConfig, WebhookConfig, serve};
 use shopease_payments::fake::{Ledger, LedgerConfig};
 use shopease_process::telemetry;
+use shopease_shop::ShopError;
 use shopease_shop::ports::{Clock as _, Env as _, ProcessEnv, SystemClock, SystemIds};
 use shopease_shop::services::{LocalShop, audit as audit_books};
 use tokio::net::TcpListener;
@@ -50,6 +52,39 @@ pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
         () = crate::serve::wait_for_signal() => {}
     }
     telemetry::metrics::flush();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Exit code with which a program asks the mail server to try again (`EX_TEMPFAIL` of `sysexits.h`).
+const TRY_AGAIN: u8 = 75;
+/// Largest report that is read. The mails of the shop are smaller.
+const MAX_REPORT_BYTES: u64 = 10 * 1024 * 1024;
+
+/// Records a returned mail, whose report is read from standard input. A message about anything else is not an error: people write
+/// to that mailbox, too.
+///
+/// # Errors
+/// If standard input cannot be read, the configuration is invalid, or the store cannot be opened.
+pub async fn record_bounce() -> anyhow::Result<ExitCode> {
+    let mut report = Vec::new();
+    std::io::stdin().take(MAX_REPORT_BYTES).read_to_end(&mut report).context("standard input cannot be read")?;
+    let Some(mail) = returned_mail(&report) else {
+        println!("This message reports no undelivered mail of a shop.");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let settings = Settings::load(true).await?;
+    let open = open::store(&settings).await?;
+    let payments = open::payments(&settings, &open.store, false).await?;
+    let shop = LocalShop::with_system_clock(open.store, payments, settings.shop);
+    match shop.record_undelivered_mail(&mail).await {
+        Ok(Some(order)) => println!("Recorded on order {}: {} ({}).", order.order_number, mail.id.kind, mail.code),
+        Ok(None) => println!("The mail {} is about no order of this shop.", mail.id),
+        Err(error @ ShopError::Unavailable { .. }) => {
+            eprintln!("shopease: {error}");
+            return Ok(ExitCode::from(TRY_AGAIN));
+        }
+        Err(error) => return Err(error.into()),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use lambda_http::Adapter;
 use lambda_http::tower::ServiceBuilder;
-use shopease_aws::AssetsConfig;
+use shopease_aws::{AssetsConfig, QueueUrl};
 use shopease_events::EventsConfig;
 use shopease_mail::MailConfig;
 use shopease_payments::{LocalLedgerOptions, PaymentsConfig};
@@ -63,13 +63,15 @@ pub async fn worker() -> anyhow::Result<Worker> {
     let env = shopease_aws::environment(ProcessEnv).await?;
     let mut reader = Reader::new(&env);
     let (events, mail) = (EventsConfig::read(&mut reader), MailConfig::read(&mut reader, None));
+    let bounces = QueueUrl::read(&mut reader);
     let shop = shop(reader).await?;
     env.report_unused();
     // The only function besides the administration that may write the settings.
     shop.prepare_settings().await.context("the settings cannot be read")?;
     let mut sinks = vec![shopease_events::open(&events).await.map_err(anyhow::Error::msg)?];
     sinks.extend(shopease_mail::open(mail.as_ref(), &shop).await);
-    Ok(Worker::new(shop, sinks))
+    let bounces = shopease_aws::open_bounces(bounces.as_ref(), &ProcessEnv).await.map_err(anyhow::Error::msg)?;
+    Ok(Worker::new(shop, sinks).with_bounces(bounces))
 }
 
 fn start_telemetry() -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{DisplayErrorContext, ProvideErrorMetadata as _};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::primitives::Blob;
-use aws_sdk_sesv2::types::{Destination, EmailContent, RawMessage};
+use aws_sdk_sesv2::types::{Destination, EmailContent, MessageTag, RawMessage};
 use shopease_shop::ports::{Mail, MailError, Mailer};
 
 use crate::mime::encode;
@@ -20,6 +20,7 @@ use crate::mime::encode;
 #[derive(Clone)]
 pub struct SesMailer {
     client: Client,
+    configuration_set: Option<String>,
 }
 
 impl fmt::Debug for SesMailer {
@@ -29,13 +30,13 @@ impl fmt::Debug for SesMailer {
 }
 
 impl SesMailer {
-    /// A mailer with this client.
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    /// A mailer with this client, whose mails belong to a configuration set.
+    pub fn new(client: Client, configuration_set: Option<String>) -> Self {
+        Self { client, configuration_set }
     }
 
     /// A mailer with credentials and region from the environment.
-    pub(crate) async fn connect() -> Self {
+    pub(crate) async fn connect(configuration_set: Option<String>) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(2))
             .operation_attempt_timeout(Duration::from_secs(6))
@@ -43,7 +44,7 @@ impl SesMailer {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .retry_config(RetryConfig::standard().with_max_attempts(2))
             .timeout_config(timeouts.build());
-        Self::new(Client::new(&config.load().await))
+        Self::new(Client::new(&config.load().await), configuration_set)
     }
 }
 
@@ -54,9 +55,14 @@ impl Mailer for SesMailer {
         let recipients = encoded.envelope.to().iter().map(ToString::to_string).collect();
         let raw = RawMessage::builder().data(Blob::new(encoded.content)).build();
         let raw = raw.map_err(|error| MailError::Unavailable(error.into()))?;
+        // SES sets its own `Message-ID`, but names the tags of a mail that comes back. They may not contain dots.
+        let tag = MessageTag::builder().name("mail").value(mail.id.to_string().replace('.', "-")).build();
+        let tag = tag.map_err(|error| MailError::Unavailable(error.into()))?;
         let request = self
             .client
             .send_email()
+            .set_configuration_set_name(self.configuration_set.clone())
+            .email_tags(tag)
             .destination(Destination::builder().set_to_addresses(Some(recipients)).build())
             .content(EmailContent::builder().raw(raw).build());
         match request.send().await {

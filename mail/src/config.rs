@@ -33,7 +33,10 @@ pub enum Transport {
     Smtp(SmtpConfig),
     /// By SES, with the credentials and the region from the environment.
     #[cfg(feature = "aws")]
-    Ses,
+    Ses {
+        /// The configuration set of all mails, which reports those that come back.
+        configuration_set: Option<String>,
+    },
 }
 
 /// An SMTP relay.
@@ -67,6 +70,7 @@ impl MailConfig {
     /// - `SHOPEASE_MAIL_FROM`: the sender, as `Name <address>` or an address. Required for `smtp` and `ses`.
     /// - `SHOPEASE_MAIL_SMTP_URL`: the relay, as `smtps://user:password@host:port` or `smtp://...` with STARTTLS. `?tls=none` turns
     ///   encryption off. Required for `smtp`.
+    /// - `SHOPEASE_MAIL_SES_CONFIGURATION_SET`: the configuration set of all mails, for `ses`.
     /// - `SHOPEASE_MAIL_OPERATOR`: the address for new orders and low stock.
     pub fn read(reader: &mut Reader<'_>, directory: Option<PathBuf>) -> Option<Self> {
         let text: Option<String> = reader.optional(MAIL);
@@ -109,8 +113,8 @@ impl MailConfig {
 
 #[cfg(feature = "aws")]
 #[expect(clippy::unnecessary_wraps, reason = "a build without the SDK reports a problem")]
-fn ses(_: &mut Reader<'_>) -> Option<Transport> {
-    Some(Transport::Ses)
+fn ses(reader: &mut Reader<'_>) -> Option<Transport> {
+    Some(Transport::Ses { configuration_set: reader.optional("SHOPEASE_MAIL_SES_CONFIGURATION_SET") })
 }
 
 #[cfg(not(feature = "aws"))]

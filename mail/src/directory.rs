@@ -61,7 +61,7 @@ impl MailDirectory {
 impl Mailer for MailDirectory {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let encoded = encode(mail)?;
-        self.write(&mail.id, &encoded.content).await.map_err(|error| MailError::Unavailable(error.into()))
+        self.write(&mail.id.to_string(), &encoded.content).await.map_err(|error| MailError::Unavailable(error.into()))
     }
 }
 

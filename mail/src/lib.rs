@@ -9,6 +9,7 @@ mod config;
 mod directory;
 mod letter;
 mod mime;
+mod returned;
 mod sink;
 mod smtp;
 #[cfg(feature = "testing")]
@@ -19,6 +20,7 @@ mod texts;
 pub use aws::SesMailer;
 pub use config::{MailConfig, Security, SmtpConfig, Transport};
 pub use directory::MailDirectory;
+pub use returned::returned_mail;
 pub use sink::{Audience, MailSink, open};
 pub use smtp::SmtpMailer;
 pub use texts::Texts;

@@ -32,7 +32,7 @@ pub(crate) fn encode(mail: &Mail) -> Result<Encoded, MailError> {
         message = message.reply_to(mailbox(reply_to)?);
     }
     let body = MultiPart::alternative()
-        .boundary(format!("=_{}", mail.id))
+        .boundary(format!("=_{}", mail.id.event))
         .singlepart(SinglePart::plain(mail.text.clone()))
         .singlepart(SinglePart::html(mail.html.clone()));
     let message = message.raw_header(automatic).multipart(body).map_err(unusable)?;

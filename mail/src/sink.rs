@@ -4,8 +4,10 @@ use std::error::Error;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shopease_shop::domain::{EmailAddress, MailKind};
-use shopease_shop::ports::{Consumer, Delivery, EventSink, HeaderText, MailError, Mailbox, Mailer, OutboxMessage};
+use shopease_shop::domain::EmailAddress;
+use shopease_shop::ports::{
+    Consumer, Delivery, EventSink, HeaderText, MailError, Mailbox, Mailer, OutboxMessage, ReturnedMail,
+};
 use shopease_shop::services::{LocalShop, Notice, concerns_operator, concerns_shopper};
 use shopease_shop::{ShopError, ShopResult};
 use time::Duration;
@@ -77,14 +79,8 @@ impl MailSink {
             Err(MailError::Refused { code, reason }) => (code, reason),
         };
         tracing::warn!(event_id = %event.id, code, error = redacted(&*reason), "mail was refused");
-        let kind = match notice {
-            Notice::Order { kind, .. } => Some(kind),
-            Notice::Transfer { .. } => Some(MailKind::OrderReceived),
-            _ => None,
-        };
-        if let Some(kind) = kind.filter(|_| self.audience == Audience::Shopper) {
-            Box::pin(self.shop.record_undelivered_mail(event, kind, &mail.to.email, code)).await?;
-        }
+        let returned = ReturnedMail { id: mail.id, code, at: self.shop.now() };
+        Box::pin(self.shop.record_undelivered_mail(&returned)).await?;
         Ok(true)
     }
 }
@@ -148,7 +144,9 @@ pub async fn open(config: Option<&MailConfig>, shop: &LocalShop) -> Vec<Arc<dyn 
         Transport::Directory(directory) => Arc::new(MailDirectory::new(directory)),
         Transport::Smtp(relay) => Arc::new(SmtpMailer::new(relay.clone())),
         #[cfg(feature = "aws")]
-        Transport::Ses => Arc::new(crate::aws::SesMailer::connect().await),
+        Transport::Ses { configuration_set } => {
+            Arc::new(crate::aws::SesMailer::connect(configuration_set.clone()).await)
+        }
     };
     // Shoppers last: what is recorded right after their mail is the shortest.
     let audiences = config.operator.clone().map(Audience::Operator).into_iter().chain([Audience::Shopper]);

@@ -2,7 +2,7 @@
 
 use askama::{Error, Result};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use shopease_shop::domain::{EmailAddress, MailKind, Money, OrderState, PageKind};
+use shopease_shop::domain::{EmailAddress, MailId, MailKind, Money, OrderState, PageKind};
 use shopease_shop::ports::{HeaderText, Mail, Mailbox, OutboxMessage};
 use shopease_shop::services::{Brand, LowStock, Notice, OrderView};
 use shopease_shop::text::money;
@@ -46,7 +46,12 @@ impl Texts<'_> {
             (Notice::PasswordChanged { email }, _) => self.password_changed(email, &at),
             (Notice::LowStock(stock), operator) => self.low_stock(stock, operator.unwrap_or(&self.sender.email)),
         };
-        self.mail(draft, event.id.as_str(), event.occurred_at)
+        let order = match (notice, operator) {
+            (Notice::Order { order, .. } | Notice::Transfer { order, .. }, None) => Some(order.id.clone()),
+            _ => None,
+        };
+        let id = MailId { event: event.id.clone(), kind: draft.kind, order };
+        self.mail(draft, id, event.occurred_at)
     }
 
     fn password_reset(self, name: &str, email: &EmailAddress, token: &str) -> Draft<'static> {
@@ -147,12 +152,12 @@ impl Texts<'_> {
         Draft { kind: MailKind::PasswordChanged, to: unnamed(email), subject, letter }
     }
 
-    fn mail(self, draft: Draft<'_>, id: &str, date: OffsetDateTime) -> Result<Mail> {
-        let Draft { kind, to, subject, letter } = draft;
+    fn mail(self, draft: Draft<'_>, id: MailId, date: OffsetDateTime) -> Result<Mail> {
+        let Draft { to, subject, letter, .. } = draft;
         let contact = self.brand.contact_email.as_ref();
         let (text, html) = letter.render(self.brand, self.contact())?;
         Ok(Mail {
-            id: format!("{id}.{kind}"),
+            id,
             from: self.sender.clone(),
             reply_to: contact
                 .filter(|contact| **contact != self.sender.email)

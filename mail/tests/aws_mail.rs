@@ -9,6 +9,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::config::Credentials;
 use shopease_mail::SesMailer;
+use shopease_shop::domain::{MailId, MailKind, OrderId, OutboxMessageId};
 use shopease_shop::ports::{HeaderText, Mail, MailError, Mailbox, Mailer as _};
 use time::macros::datetime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -45,7 +46,7 @@ async fn service(responses: Vec<(u16, &'static str, &'static str)>) -> (SesMaile
         .retry_config(RetryConfig::disabled())
         .load()
         .await;
-    (SesMailer::new(Client::new(&config)), requests)
+    (SesMailer::new(Client::new(&config), Some("shop-mails".to_owned())), requests)
 }
 
 /// A request with its body.
@@ -67,7 +68,11 @@ fn mail() -> Mail {
     let mailbox =
         |name: &str, email: &str| Mailbox { name: HeaderText::new(name), email: email.parse().expect("an address") };
     Mail {
-        id: "msg_1.order_confirmation".to_owned(),
+        id: MailId {
+            event: OutboxMessageId::derive("event"),
+            kind: MailKind::OrderConfirmation,
+            order: Some(OrderId::derive("order")),
+        },
         from: mailbox("Shop", "orders@shop.example"),
         reply_to: None,
         to: mailbox("Ada", "ada@bücher.example"),
@@ -86,6 +91,14 @@ async fn a_mail_is_sent_as_raw_content_to_its_recipient() {
     assert!(requests[0].starts_with("POST /v2/email/outbound-emails "), "{requests:?}");
     assert!(requests[0].contains(r#""ToAddresses":["ada@xn--bcher-kva.example"]"#), "{requests:?}");
     assert!(requests[0].contains(r#""Raw":{"Data":""#), "{requests:?}");
+    // What is reported about a mail that comes back.
+    assert!(requests[0].contains(r#""ConfigurationSetName":"shop-mails""#), "{requests:?}");
+    let tag = mail().id.to_string().replace('.', "-");
+    assert!(requests[0].contains(&format!(r#""EmailTags":[{{"Name":"mail","Value":"{tag}"}}]"#)), "{requests:?}");
+    assert!(
+        tag.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-')),
+        "what SES accepts: {tag}"
+    );
 }
 
 #[tokio::test]

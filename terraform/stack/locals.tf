@@ -64,13 +64,25 @@ locals {
   mail_variables = var.mail == null ? {} : merge(
     { SHOPEASE_MAIL = var.mail.transport, SHOPEASE_MAIL_FROM = var.mail.from },
     var.mail.operator == null ? {} : { SHOPEASE_MAIL_OPERATOR = var.mail.operator },
+    local.mail_set == null ? {} : {
+      SHOPEASE_MAIL_SES_CONFIGURATION_SET = local.mail_set
+      SHOPEASE_MAIL_BOUNCES               = aws_sqs_queue.bounces[0].url
+    },
   )
-  mail_statements = local.mail_transport == "ses" ? [{
-    sid       = "SendMail"
-    actions   = ["ses:SendEmail", "ses:SendRawEmail"]
-    resources = ["arn:${local.partition}:ses:${local.region}:${local.account}:identity/*"]
-    condition = { StringEquals = { "ses:FromAddress" = [trimsuffix(regex("[^<]+$", var.mail.from), ">")] } }
-  }] : []
+  mail_statements = local.mail_transport == "ses" ? [
+    {
+      sid       = "SendMail"
+      actions   = ["ses:SendEmail", "ses:SendRawEmail"]
+      resources = [for resource in ["identity/*", "configuration-set/${local.mail_set}"] : "arn:${local.partition}:ses:${local.region}:${local.account}:${resource}"]
+      condition = { StringEquals = { "ses:FromAddress" = [trimsuffix(regex("[^<]+$", var.mail.from), ">")] } }
+    },
+    {
+      sid       = "ReadReturnedMails"
+      actions   = ["sqs:DeleteMessage", "sqs:ReceiveMessage"]
+      resources = [aws_sqs_queue.bounces[0].arn]
+      condition = {}
+    },
+  ] : []
 
   # Parameters of each component.
   parameters = {

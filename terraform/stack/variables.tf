@@ -273,8 +273,8 @@ variable "egress" {
   }
 
   validation {
-    condition     = var.egress.nat_gateways > 0 || var.mail == null || (try(var.mail.transport, "") == "ses" && contains(var.egress.interface_endpoints, "email"))
-    error_message = "Without NAT, mails need the transport ses and its interface endpoint, email."
+    condition     = var.egress.nat_gateways > 0 || var.mail == null || (try(var.mail.transport, "") == "ses" && length(setsubtract(["email", "sqs"], var.egress.interface_endpoints)) == 0)
+    error_message = "Without NAT, mails need the transport ses and the interface endpoints email and sqs, for those that come back."
   }
 }
 

@@ -1,14 +1,17 @@
 //! Mails about orders: which events lead to them, what happens when the relay refuses or is away, and the pages for operators.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use http::StatusCode;
 use serde_json::json;
 use shopease_mail::testing::Relay;
-use shopease_mail::{Audience, MailDirectory, MailSink, Security, SmtpConfig, SmtpMailer};
+use shopease_mail::{Audience, MailDirectory, MailSink, Security, SmtpConfig, SmtpMailer, returned_mail};
 use shopease_shared::http as shop_http;
 use shopease_shop::domain::Token;
-use shopease_shop::ports::{Clock as _, Consumer, EventSink, HeaderText, LogSink, Mailbox, Mailer};
+use shopease_shop::ports::{
+    BounceQueue, BounceReport, Clock as _, Consumer, EventSink, HeaderText, LogSink, Mailbox, Mailer, Source,
+};
 use shopease_shop::services::{Worker, WorkerReport};
 use shopease_shop::testing::fixtures;
 
@@ -20,6 +23,7 @@ both_stores!(
     a_refused_mail_is_shown_on_its_order_and_delays_no_other,
     mails_wait_for_the_relay_and_delay_no_event,
     a_deferred_mail_is_retried_and_delays_no_other_order,
+    a_returned_mail_is_shown_on_its_order,
     an_operator_reads_the_mails_of_a_laptop,
     an_order_paid_by_transfer_is_mailed_with_the_account,
 );
@@ -230,6 +234,60 @@ async fn a_deferred_mail_is_retried_and_delays_no_other_order(shop: TestShop) {
         assert_eq!(order["undelivered_mails"].as_array().map_or(0, Vec::len), recorded, "{order}");
     }
     assert_eq!(shop.backlog(Consumer::ShopperMail).await, [""; 0]);
+}
+
+/// Reports that come again until they are removed.
+#[derive(Default)]
+struct Reports(Mutex<Vec<BounceReport>>);
+
+#[async_trait]
+impl BounceQueue for Reports {
+    async fn receive(&self) -> Result<Vec<BounceReport>, Source> {
+        Ok(self.0.lock().expect("not poisoned").clone())
+    }
+
+    async fn remove(&self, receipt: &str) -> Result<(), Source> {
+        self.0.lock().expect("not poisoned").retain(|report| report.receipt != receipt);
+        Ok(())
+    }
+}
+
+/// What a mail server reports about a mail that it cannot deliver (RFC 3464).
+fn undelivered(mail: &str) -> Vec<u8> {
+    let status = "Reporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; ada@example.com\r\nAction: failed\r\nStatus: 5.1.1";
+    let part = |kind: &str, text: &str| format!("--b\r\nContent-Type: {kind}\r\n\r\n{text}\r\n\r\n");
+    let head = "Date: Tue, 1 Dec 2026 10:00:00 +0100\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b";
+    let parts = part("text/plain", "Sorry.") + &part("message/delivery-status", status) + &part("message/rfc822", mail);
+    format!("{head}\r\n\r\n{parts}--b--\r\n").into_bytes()
+}
+
+async fn a_returned_mail_is_shown_on_its_order(shop: TestShop) {
+    let relay = Relay::start().await;
+    let queue = Arc::new(Reports::default());
+    let worker = worker(&shop, &smtp(relay.port())).with_bounces(Some(queue.clone()));
+    shop.sell(&fixtures::product("kettle").build(), 100).await;
+    let (_, order) = order_by(&shop, "ada", "card_approved").await;
+    run(&worker).await;
+    let confirmation = relay.received().into_iter().find(|mail| mail.to == ["ada@example.com"]).expect("a mail");
+    let news = relay.received().into_iter().find(|mail| mail.to == [OPERATOR]).expect("a mail");
+    let report = |receipt: &str, mail| BounceReport { mail, receipt: receipt.to_owned() };
+    let returned = returned_mail(&undelivered(&confirmation.content)).expect("a returned mail");
+    for _ in 0..2 {
+        // Queues deliver a message more than once, and other mail ends up in them, too.
+        queue.0.lock().expect("not poisoned").extend([
+            report("1", Some(returned.clone())),
+            report("2", None),
+            report("3", returned_mail(&undelivered(&news.content))),
+        ]);
+        assert_eq!(run(&worker).await.returned_mails, 1);
+        assert!(queue.0.lock().expect("not poisoned").is_empty());
+    }
+    let mut operator = shop.operator().await;
+    let shown = operator.get(&format!("/admin/orders/{}", text(&order["id"]))).await.text();
+    let notice = "The order confirmation could not be delivered to ada@example.com";
+    assert_eq!(shown.matches(notice).count(), 1, "{shown}");
+    assert!(shown.contains("(5.1.1)"), "{shown}");
+    shop.assert_books_agree().await;
 }
 
 async fn an_operator_reads_the_mails_of_a_laptop(shop: TestShop) {

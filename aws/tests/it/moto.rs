@@ -9,9 +9,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use serde::Deserialize;
-use shopease_aws::{S3Assets, SnapshotError, environment, take_snapshot, upload};
+use serde_json::json;
+use shopease_aws::{S3Assets, SnapshotError, SqsBounces, environment, take_snapshot, upload};
 use shopease_shared::http::EmbeddedAssets;
-use shopease_shop::ports::{AssetStore as _, Env as _, ProcessEnv};
+use shopease_shop::domain::{MailId, MailKind, OrderId, OutboxMessageId};
+use shopease_shop::ports::{AssetStore as _, BounceQueue as _, Env as _, ProcessEnv};
 use shopease_shop::testing::MapEnv;
 
 use crate::assets::{location, same_as_embedded};
@@ -25,6 +27,8 @@ struct Moto {
     endpoint: String,
     prefix: String,
     bucket: String,
+    queue: String,
+    worker: (String, String),
     database: String,
     reader: (String, String),
     writer: (String, String),
@@ -51,7 +55,12 @@ impl Moto {
     fn start() -> Result<Self, String> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/start_moto.py");
         let mut command = Command::new(python()?);
-        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .arg(script)
+            .arg(json!([bounce(), "not a bounce"]).to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut child = command.spawn().map_err(|error| format!("moto cannot be started: {error}"))?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("text");
@@ -86,18 +95,60 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 #[tokio::test]
-async fn settings_assets_and_snapshots_work_against_moto() {
+async fn settings_assets_snapshots_and_bounces_work_against_moto() {
     let moto = match tokio::task::spawn_blocking(Moto::start).await.expect("no panic") {
         Ok(moto) => moto,
         Err(reason) => {
             assert!(ProcessEnv.var("CI").as_deref() != Some("true"), "{reason}");
-            println!("SKIPPED moto::settings_assets_and_snapshots_work_against_moto: {reason}");
+            println!("SKIPPED moto::settings_assets_snapshots_and_bounces_work_against_moto: {reason}");
             return;
         }
     };
     parameters(&moto).await;
     bucket(&moto).await;
     snapshots(&moto).await;
+    returned_mails(&moto).await;
+}
+
+fn returned_id() -> MailId {
+    MailId {
+        event: OutboxMessageId::derive("event"),
+        kind: MailKind::OrderShipped,
+        order: Some(OrderId::derive("order")),
+    }
+}
+
+/// An event of SES, as EventBridge puts it into a queue.
+fn bounce() -> String {
+    let recipients = json!([{ "emailAddress": "ada@example.com", "action": "failed", "status": "5.1.1" }]);
+    let bounce = json!({
+        "bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": recipients,
+        "timestamp": "2026-12-01T09:00:00.000Z"
+    });
+    let tags = json!({ "mail": [returned_id().to_string().replace('.', "-")] });
+    json!({
+        "detail-type": "Email Bounced", "source": "aws.ses",
+        "detail": { "eventType": "Bounce", "bounce": bounce, "mail": { "tags": tags } }
+    })
+    .to_string()
+}
+
+async fn returned_mails(moto: &Moto) {
+    let url = moto.queue.parse().expect("the URL of a queue");
+    let queue = SqsBounces::connect(&url, &moto.env(&moto.worker)).await.expect("a client");
+    let reports = queue.receive().await.expect("the worker may");
+    let codes: Vec<_> = reports.iter().map(|report| report.mail.as_ref().map(|mail| mail.code.as_str())).collect();
+    assert_eq!(codes, [Some("5.1.1"), None]);
+    assert_eq!(reports[0].mail.as_ref().map(|mail| &mail.id), Some(&returned_id()));
+    assert_eq!(queue.receive().await.expect("an empty response"), [], "others do not see them meanwhile");
+    for report in reports {
+        queue.remove(&report.receipt).await.expect("removed");
+    }
+    let unknown = chain(&*queue.remove("no receipt").await.expect_err("not a receipt"));
+    assert!(unknown.contains("ReceiptHandleIsInvalid"), "{unknown}");
+    let nobody = SqsBounces::connect(&url, &moto.env(&moto.nobody)).await.expect("a client");
+    let denied = nobody.receive().await.expect_err("nobody may not").to_string();
+    assert!(denied.to_lowercase().contains("sqs:receivemessage"), "{denied}");
 }
 
 async fn parameters(moto: &Moto) {

@@ -43,6 +43,11 @@ ssm.put_parameter(Name=f"{PREFIX}/stripe-secret-key", Value="sk_test_of_moto", T
 ssm.put_parameter(Name=f"{PREFIX}/below/deeper", Value="not ours", Type="String")
 client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"})
 
+sqs = client("sqs")
+QUEUE = sqs.create_queue(QueueName="bounces")["QueueUrl"]
+for body in json.loads(sys.argv[1]):
+    sqs.send_message(QueueUrl=QUEUE, MessageBody=body)
+
 client("rds").create_db_instance(
     DBInstanceIdentifier=DATABASE,
     DBInstanceClass="db.t4g.micro",
@@ -58,6 +63,8 @@ told = {
     "bucket": BUCKET,
     "reader": user("reader", "ssm:GetParametersByPath", "s3:GetObject", "s3:ListBucket"),
     "writer": user("writer", "s3:PutObject"),
+    "queue": QUEUE,
+    "worker": user("worker", "sqs:ReceiveMessage", "sqs:DeleteMessage"),
     "database": DATABASE,
     "keeper": user("keeper", "rds:CreateDBSnapshot", "rds:DescribeDBSnapshots", "rds:AddTagsToResource"),
     "nobody": user("nobody", "sns:Publish"),

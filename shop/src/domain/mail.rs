@@ -1,17 +1,51 @@
-//! Mails that could not be delivered.
+//! What identifies a mail, and mails that could not be delivered.
+
+use std::fmt;
+use std::str::FromStr;
 
 use time::OffsetDateTime;
 
-use super::{EmailAddress, MailKind, Order, OrderStep};
+use super::{EmailAddress, Field, Format, MailKind, Order, OrderId, OrderStep, OutboxMessageId, RuleError};
 
-/// A mail about an order that the recipient's server has refused.
+/// What identifies a mail: its `Message-ID` before the `@`. A mail that is sent again has the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailId {
+    /// The event that the mail is about.
+    pub event: OutboxMessageId,
+    /// The mail.
+    pub kind: MailKind,
+    /// The order, if the mail writes to the shopper about one. It finds the order again when the mail comes back.
+    pub order: Option<OrderId>,
+}
+
+impl fmt::Display for MailId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.event, self.kind)?;
+        self.order.as_ref().map_or(Ok(()), |order| write!(f, ".{order}"))
+    }
+}
+
+impl FromStr for MailId {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let malformed = || RuleError::malformed(Field::Id, Format::Id);
+        let mut parts = text.split('.');
+        let event = parts.next().unwrap_or_default().parse()?;
+        let kind = parts.next().and_then(MailKind::find).ok_or_else(malformed)?;
+        let order = parts.next().map(str::parse).transpose()?;
+        if parts.next().is_some() { Err(malformed()) } else { Ok(Self { event, kind, order }) }
+    }
+}
+
+/// A mail about an order that a server has refused, at once or after it had accepted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndeliveredMail {
     /// The mail.
     pub kind: MailKind,
     /// Its recipient.
     pub address: EmailAddress,
-    /// The server's reply code, such as `550`.
+    /// The server's reply code, such as `550`, or its status, such as `5.1.1`.
     pub code: String,
     /// When it was refused.
     pub refused_at: OffsetDateTime,
@@ -29,5 +63,31 @@ impl Order {
         let mut step = self.step();
         step.order.undelivered_mails.push(mail.clone());
         Some(step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_mail_is_read_as_it_was_written() {
+        let event = OutboxMessageId::derive("event");
+        for order in [None, Some(OrderId::derive("order"))] {
+            let id = MailId { event: event.clone(), kind: MailKind::OrderShipped, order };
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+        let order = OrderId::derive("order");
+        for wrong in [
+            String::new(),
+            event.to_string(),
+            format!("{event}.news"),
+            format!("{event}.order_shipped."),
+            format!("{event}.order_shipped.{event}"),
+            format!("{event}.order_shipped.{order}.x"),
+            format!("{order}.order_shipped"),
+        ] {
+            wrong.parse::<MailId>().expect_err(&wrong);
+        }
     }
 }

@@ -49,7 +49,7 @@ pub use ids::{
     VariantId,
 };
 pub use line::{is_unprintable, line, lines};
-pub use mail::UndeliveredMail;
+pub use mail::{MailId, UndeliveredMail};
 pub use money::{AmountError, Currency, Money, MoneyError};
 pub use names::{BrandImage, Field, Format, MailKind, Subject};
 pub use order::{FulfillmentEvent, FulfillmentState, Order, OrderEvent, OrderLine, OrderState, OrderSummary};

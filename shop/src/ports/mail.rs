@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use super::Source;
-use crate::domain::EmailAddress;
+use crate::domain::{EmailAddress, MailId};
 use crate::text::one_line;
 
 /// The text of a header or of a name in it: one line without control characters, so that no text can add a header.
@@ -46,8 +46,8 @@ pub struct Mailbox {
 /// A mail to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// The part of its `Message-ID` before the `@`: letters, digits, `.`, `-` and `_`. A mail that is sent again has the same ID.
-    pub id: String,
+    /// What identifies it.
+    pub id: MailId,
     /// The sender.
     pub from: Mailbox,
     /// Where replies go, if not to the sender.
@@ -93,6 +93,47 @@ pub trait Mailer: Send + Sync {
     /// # Errors
     /// [`MailError`]. After [`MailError::Unavailable`], the mail may have been sent.
     async fn send(&self, mail: &Mail) -> Result<(), MailError>;
+}
+
+/// A mail that a server had accepted and could not deliver in the end: a bounce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnedMail {
+    /// The mail.
+    pub id: MailId,
+    /// The status of its delivery, such as `5.1.1`.
+    pub code: String,
+    /// When it was returned, as its report says.
+    pub at: OffsetDateTime,
+}
+
+impl ReturnedMail {
+    /// Longest code that is recorded, in characters.
+    pub const MAX_CODE_CHARS: usize = 40;
+}
+
+/// A report in a [`BounceQueue`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BounceReport {
+    /// The returned mail; `None` if the report is about something else.
+    pub mail: Option<ReturnedMail>,
+    /// What removes the report from the queue.
+    pub receipt: String,
+}
+
+/// Reports about returned mails, until they are recorded.
+#[async_trait]
+pub trait BounceQueue: Send + Sync {
+    /// Some reports, none if none wait. Each comes again until it is removed, and may come again even then.
+    ///
+    /// # Errors
+    /// When the queue cannot be read.
+    async fn receive(&self) -> Result<Vec<BounceReport>, Source>;
+
+    /// Removes a report.
+    ///
+    /// # Errors
+    /// When the queue cannot be written.
+    async fn remove(&self, receipt: &str) -> Result<(), Source>;
 }
 
 /// A mail in a [`SentMails`].

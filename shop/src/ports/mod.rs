@@ -35,7 +35,9 @@ pub use catalog::{CatalogStore, ProductListing, StatusListing, Upserted, Version
 pub use error::{Source, StoreError};
 pub use events::{Consumer, Delivery, EventSink, LogSink};
 pub use idempotency::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, Outcome};
-pub use mail::{HeaderText, Mail, MailError, Mailbox, Mailer, SentMail, SentMails};
+pub use mail::{
+    BounceQueue, BounceReport, HeaderText, Mail, MailError, Mailbox, Mailer, ReturnedMail, SentMail, SentMails,
+};
 pub use orders::{OrderAdvance, OrderOfEmail, OrderStore, Placement};
 pub use outbox::{Dispatched, OutboxMessage, OutboxStore};
 pub use payment::{

@@ -9,7 +9,7 @@ use crate::ShopResult;
 use crate::domain::{
     EmailAddress, MailKind, Order, OrderState, PageKind, PaymentKind, PaymentState, Sku, UndeliveredMail, Variant,
 };
-use crate::ports::OutboxMessage;
+use crate::ports::{OutboxMessage, ReturnedMail};
 
 /// The shop, as mails present it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -229,22 +229,18 @@ impl LocalShop {
         }))
     }
 
-    /// Records on an order that a mail about it was refused, for the operator.
+    /// Records on its order that a mail was refused or returned, for the operator. Returns the order; `None` if the mail is not about
+    /// one, or about one that no longer exists.
     ///
     /// # Errors
     /// [`crate::ShopError::Unavailable`] when the store cannot be read or written.
-    pub async fn record_undelivered_mail(
-        &self,
-        event: &OutboxMessage,
-        kind: MailKind,
-        address: &EmailAddress,
-        code: String,
-    ) -> ShopResult<()> {
-        let mail = UndeliveredMail { kind, address: address.clone(), code, refused_at: self.clock.now() };
-        if let Some(order) = self.order_of_event(event).await? {
-            self.step_until_written(order, |order| Ok(order.record_undelivered_mail(&mail))).await?;
-        }
-        Ok(())
+    pub async fn record_undelivered_mail(&self, mail: &ReturnedMail) -> ShopResult<Option<Order>> {
+        let Some(id) = &mail.id.order else { return Ok(None) };
+        let Some(order) = self.store.find_order(id).await? else { return Ok(None) };
+        let (kind, refused_at) = (mail.id.kind, mail.at);
+        let undelivered = UndeliveredMail { kind, address: order.email.clone(), code: mail.code.clone(), refused_at };
+        let step = |order: &Order| Ok(order.record_undelivered_mail(&undelivered));
+        self.step_until_written(order, step).await.map(Some)
     }
 
     /// The shop's time.

@@ -13,7 +13,7 @@ use super::payment_steps::Poll;
 use super::relay::Relay;
 use crate::ShopResult;
 use crate::domain::{Order, OrderId, OrderState};
-use crate::ports::EventSink;
+use crate::ports::{BounceQueue, BounceReport, EventSink};
 use shopease_process::telemetry::metrics;
 
 /// Maximum rounds per run: the next run continues.
@@ -42,6 +42,8 @@ pub struct WorkerReport {
     pub delivered: usize,
     /// Messages that a sink did not accept. They stay in its backlog.
     pub undelivered: usize,
+    /// Returned mails that were recorded on their orders.
+    pub returned_mails: usize,
     /// Expired rows deleted: keys, carts, sessions, counts of failed attempts, old messages.
     pub purged: u64,
 }
@@ -58,15 +60,23 @@ impl WorkerReport {
 pub struct Worker {
     shop: LocalShop,
     sinks: Vec<Arc<dyn EventSink>>,
+    bounces: Option<Arc<dyn BounceQueue>>,
 }
 
 impl Worker {
     /// Creates a worker of a shop that delivers to these sinks, in this order.
     pub fn new(shop: LocalShop, sinks: Vec<Arc<dyn EventSink>>) -> Self {
-        Self { shop, sinks }
+        Self { shop, sinks, bounces: None }
     }
 
-    /// Processes due orders, delivers messages and deletes expired rows.
+    /// The same worker, which also records the returned mails that a queue reports.
+    #[must_use]
+    pub fn with_bounces(mut self, queue: Option<Arc<dyn BounceQueue>>) -> Self {
+        self.bounces = queue;
+        self
+    }
+
+    /// Processes due orders, delivers messages, records returned mails, and deletes expired rows.
     ///
     /// # Errors
     /// [`crate::ShopError::Unavailable`] when the store cannot be read. Errors of single orders and messages are counted in the report,
@@ -80,6 +90,9 @@ impl Worker {
         self.sweep_payments(&mut report).await?;
         let sinks = self.sinks.iter().map(|sink| &**sink);
         Relay::new(&self.shop).run(sinks, &mut report).await?;
+        if let Some(queue) = &self.bounces {
+            Box::pin(self.record_bounces(&**queue, &mut report)).await;
+        }
         self.purge(&mut report).await;
         metrics::worker(&[
             // An alarm fires if this stops.
@@ -115,6 +128,32 @@ impl Worker {
             tokio::select! {
                 () = tokio::time::sleep(longer) => {}
                 () = self.shop.wakeup.notified() => pace = Pace::new(pause),
+            }
+        }
+    }
+
+    /// Records returned mails on their orders, those of one reading of the queue. A failure is logged and does not fail the run: the
+    /// reports come again.
+    async fn record_bounces(&self, queue: &dyn BounceQueue, report: &mut WorkerReport) {
+        let reports = match queue.receive().await {
+            Ok(reports) => reports,
+            Err(error) => {
+                tracing::warn!(error = &*error, "cannot read the queue of returned mails");
+                return;
+            }
+        };
+        for BounceReport { mail, receipt } in reports {
+            if let Some(mail) = &mail {
+                match Box::pin(self.shop.record_undelivered_mail(mail)).await {
+                    Ok(order) => report.returned_mails += usize::from(order.is_some()),
+                    Err(error) => {
+                        tracing::warn!(mail = %mail.id, %error, "cannot record a returned mail");
+                        continue;
+                    }
+                }
+            }
+            if let Err(error) = queue.remove(&receipt).await {
+                tracing::warn!(error = &*error, "cannot remove a recorded report of a returned mail");
             }
         }
     }

@@ -33,7 +33,7 @@ locals {
   # shared account, by local.denials.
   services = [
     "acm", "apigateway", "application-autoscaling", "cloudwatch", "dynamodb", "ec2", "ecs", "elasticloadbalancing", "events",
-    "lambda", "logs", "rds", "servicediscovery", "sns", "wafv2",
+    "lambda", "logs", "rds", "servicediscovery", "sns", "sqs", "wafv2",
   ]
 
   policy = jsonencode({
@@ -59,6 +59,9 @@ locals {
             "route53:ChangeResourceRecordSets", "route53:ChangeTagsForResource", "route53:CreateHostedZone", "route53:DeleteHostedZone",
             "route53:GetChange", "route53:GetHostedZone", "route53:ListHostedZones", "route53:ListHostedZonesByName", "route53:ListResourceRecordSets", "route53:ListTagsForResource",
             "secretsmanager:CreateSecret", "secretsmanager:DescribeSecret", "secretsmanager:RotateSecret", "secretsmanager:TagResource",
+            "ses:CreateConfigurationSet", "ses:CreateConfigurationSetEventDestination", "ses:DeleteConfigurationSet", "ses:DeleteConfigurationSetEventDestination",
+            "ses:GetConfigurationSet", "ses:GetConfigurationSetEventDestinations", "ses:ListTagsForResource", "ses:PutConfigurationSetDeliveryOptions",
+            "ses:PutConfigurationSetReputationOptions", "ses:TagResource", "ses:UntagResource", "ses:UpdateConfigurationSetEventDestination",
             "ssm:DescribeParameters", "sts:GetCallerIdentity",
           ]
           Resource = "*"
@@ -169,6 +172,8 @@ locals {
         "arn:${local.partition}:lambda:*:*:function:${other}-*",
         "arn:${local.partition}:rds:*:*:*:${other}", "arn:${local.partition}:rds:*:*:*:${other}-*",
         "arn:${local.partition}:s3:::${other}-*",
+        "arn:${local.partition}:ses:*:*:configuration-set/${other}-*",
+        "arn:${local.partition}:sqs:*:*:${other}-*",
         "arn:${local.partition}:ssm:*:*:parameter/${replace(other, "${var.project}-", "${var.project}/")}/*",
       ]])
     },
@@ -190,6 +195,7 @@ locals {
           "events:PutEvents", "kms:Decrypt", "kms:GenerateDataKey",
           "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", "logs:PutRetentionPolicy",
           "rds-db:connect", "s3:GetObject", "s3:ListBucket", "secretsmanager:GetSecretValue", "ses:SendEmail", "ses:SendRawEmail", "sns:Publish",
+          "sqs:DeleteMessage", "sqs:ReceiveMessage",
           "ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
         ]
         Resource = "*"

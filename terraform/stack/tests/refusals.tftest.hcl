@@ -395,7 +395,7 @@ run "mails_without_nat" {
   command = plan
 
   variables {
-    egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms", "secretsmanager"] }
+    egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms", "secretsmanager", "email"] }
     log_destination  = "cloudwatch"
     payment_provider = "fake"
     mail             = { transport = "ses", from = "orders@kitchen.example" }

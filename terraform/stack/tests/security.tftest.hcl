@@ -228,6 +228,28 @@ run "mails_by_ses" {
   }
 
   assert {
+    condition = {
+      for function in ["worker", "admin"] : function => [
+        for statement in jsondecode(module.function[function].policies.function).Statement : flatten([statement.Action])
+        if anytrue([for action in flatten([statement.Action]) : startswith(action, "sqs:")])
+      ]
+    } == { worker = [["sqs:DeleteMessage", "sqs:ReceiveMessage"]], admin = [] }
+    error_message = "Only the worker may read returned mails."
+  }
+
+  # From the mail to the queue: each step names the one before it.
+  assert {
+    condition = alltrue([
+      module.function["worker"].settings.environment.SHOPEASE_MAIL_SES_CONFIGURATION_SET == aws_sesv2_configuration_set_event_destination.bounces[0].configuration_set_name,
+      jsondecode(aws_cloudwatch_event_rule.bounces[0].event_pattern).detail.mail.tags["ses:configuration-set"] == [aws_sesv2_configuration_set.mail[0].configuration_set_name],
+      aws_cloudwatch_event_target.bounces[0].arn == aws_sqs_queue.bounces[0].arn,
+      jsondecode(aws_sqs_queue_policy.bounces[0].policy).Statement[0].Condition.ArnEquals["aws:SourceArn"] == aws_cloudwatch_event_rule.bounces[0].arn,
+      module.function["worker"].settings.environment.SHOPEASE_MAIL_BOUNCES == aws_sqs_queue.bounces[0].url,
+    ])
+    error_message = "Returned mails must reach the queue that the worker reads."
+  }
+
+  assert {
     condition     = length(aws_vpc_security_group_egress_rule.relay) == 0 && !anytrue([for name in output.parameter_names : endswith(name, "/mail-smtp-url")])
     error_message = "SES needs no SMTP ports and no URL of a relay."
   }
