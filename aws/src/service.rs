@@ -15,7 +15,7 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response, Url};
-use serde::Deserialize;
+use serde_json::Value;
 use shopease_process::retry::{Policy, TryError};
 use shopease_shop::ports::{Clock as _, Env, Source, SystemClock, SystemIds};
 use tokio::sync::Mutex;
@@ -260,20 +260,15 @@ async fn read(mut response: Response, max_bytes: usize) -> Result<Option<Vec<u8>
     Ok(Some(body))
 }
 
-#[derive(Deserialize)]
-struct JsonError {
-    #[serde(rename = "__type")]
-    kind: String,
-    #[serde(alias = "Message", default)]
-    message: String,
-}
-
-/// Parses an error response: JSON from Parameter Store, XML from S3, anything from an intermediary.
+/// Parses an error response: JSON from Parameter Store and SQS, XML from S3, anything from an intermediary.
 fn service_error(status: u16, body: &[u8]) -> Failure {
-    if let Ok(error) = serde_json::from_slice::<JsonError>(body) {
+    let json: Value = serde_json::from_slice(body).unwrap_or_default();
+    if let Some(kind) = json["__type"].as_str() {
         // `com.amazonaws.ssm#ParameterNotFound` and `ParameterNotFound` mean the same.
-        let code = error.kind.rsplit('#').next().unwrap_or_default().to_owned();
-        return Failure::Service { status, code, message: error.message };
+        let code = kind.rsplit('#').next().unwrap_or_default().to_owned();
+        // Some services write the name in upper case, some in both.
+        let message = ["message", "Message"].into_iter().find_map(|name| json[name].as_str());
+        return Failure::Service { status, code, message: message.unwrap_or_default().to_owned() };
     }
     let text = String::from_utf8_lossy(body);
     let element = |name: &str| {
@@ -292,6 +287,8 @@ mod tests {
     fn errors_of_both_protocols_are_read() {
         let json = br#"{"__type":"com.amazonaws.ssm#AccessDeniedException","Message":"not you"}"#;
         assert_eq!(service_error(400, json).to_string(), "AccessDeniedException (status 400): not you");
+        let both = br#"{"__type":"com.amazonaws.sqs#ReceiptHandleIsInvalid","message":"no","Message":"no"}"#;
+        assert_eq!(service_error(400, both).to_string(), "ReceiptHandleIsInvalid (status 400): no");
         let xml = b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Message>gone</Message></Error>";
         assert_eq!(service_error(404, xml).to_string(), "NoSuchKey (status 404): gone");
         assert_eq!(service_error(502, b"<html>").to_string(), "no code (status 502): no message");

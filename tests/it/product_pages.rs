@@ -6,7 +6,7 @@ use serde_json::json;
 use shopease_shop::testing::fixtures;
 
 use crate::harness::{Client, TestShop, both_stores};
-use crate::products::{create, kettle, path_of, put, tag};
+use crate::products::{create, delete, kettle, path_of, put, tag};
 use crate::settings_pages::{fields_of, send, set};
 
 both_stores!(
@@ -17,6 +17,7 @@ both_stores!(
     deleting_needs_a_confirmation_and_archiving_comes_first,
     a_copy_starts_as_a_draft_without_skus,
     the_list_shows_every_status,
+    selected_products_are_changed_together,
     a_product_with_many_variants_keeps_them,
     a_form_of_an_earlier_session_is_kept,
     another_change_is_noticed_after_a_mistake,
@@ -52,6 +53,8 @@ async fn a_product_is_created_in_the_browser(shop: TestShop) {
         ("category", "Clothes"),
         ("tags", "soft, blue"),
         ("status", "active"),
+        ("seo_title", "Shirts of linen"),
+        ("seo_description", "Soft shirts in two sizes."),
     ] {
         set(&mut fields, name, value);
     }
@@ -86,6 +89,8 @@ async fn a_product_is_created_in_the_browser(shop: TestShop) {
     assert_eq!((shop.levels("SHIRT-S").await, shop.levels("SHIRT-L").await), ((3, 0, 0), (0, 0, 0)));
     let shown = shop.client().get("/products/shirt").await;
     assert_eq!(shown.status, StatusCode::OK);
+    assert!(shown.text().contains("<title>Shirts of linen · My shop</title>"), "{}", shown.text());
+    assert!(shown.text().contains("name=\"description\" content=\"Soft shirts in two sizes.\""), "{}", shown.text());
 }
 
 async fn a_product_is_edited_and_keeps_its_stock(shop: TestShop) {
@@ -330,4 +335,62 @@ async fn another_change_is_noticed_after_a_mistake(shop: TestShop) {
     let fields = fields_of(&conflict.text(), KETTLE);
     let saved = send(&mut ada, KETTLE, &pressing(&fields, "save")).await;
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text());
+}
+
+async fn selected_products_are_changed_together(shop: TestShop) {
+    const LIST: &str = "/admin/products?status=active";
+    let mut operator = shop.operator().await;
+    for name in ["red", "green", "blue"] {
+        let mut product = kettle();
+        product["handle"] = json!(name);
+        product["variants"][0]["sku"] = json!(name.to_uppercase());
+        product["tags"] = json!(["new", "copper"]);
+        create(&mut operator, &product).await;
+    }
+    let fields = form(&mut operator, LIST).await;
+    assert!(fields.iter().all(|(name, _)| name != "handle"), "none is selected at first");
+    let selecting = |selected: &[&str], entries: &[(&str, &str)]| {
+        let mut fields = fields.clone();
+        for (name, value) in entries {
+            set(&mut fields, name, value);
+        }
+        for handle in selected {
+            add(&mut fields, "handle", handle);
+        }
+        fields
+    };
+    for (fields, problem) in [
+        (selecting(&[], &[("new_status", "draft")]), "Select at least one product."),
+        (selecting(&["red"], &[]), "Enter what to change in the selected products."),
+    ] {
+        let answer = send(&mut operator, LIST, &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.text().contains(problem), "{}", answer.text());
+    }
+    let change = [("new_category", "Sale"), ("added_tags", "sale, Copper"), ("removed_tags", "NEW")];
+    let answer = send(&mut operator, LIST, &selecting(&["red", "blue"], &change)).await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, LIST), "{}", answer.text());
+    assert!(operator.get(LIST).await.text().contains("The selected products were changed."));
+    for (handle, category, tags) in
+        [("red", "Sale", json!(["copper", "sale"])), ("green", "Coffee & Tea", json!(["new", "copper"]))]
+    {
+        let product = operator.get(&path_of(handle)).await.json();
+        assert_eq!((&product["category"]["title"], &product["tags"]), (&json!(category), &tags), "{handle}");
+    }
+    assert!(operator.get("/categories/sale").await.text().contains("href=\"/products/blue\""));
+
+    // One of them is gone: the others are changed, and it is named.
+    let blue = operator.get(&path_of("blue")).await.json();
+    assert_eq!(delete(&mut operator, "blue", &tag(&blue)).await.status, StatusCode::NO_CONTENT);
+    let answer = send(&mut operator, LIST, &selecting(&["red", "blue"], &[("new_status", "archived")])).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.text().contains("<span>blue: "), "{}", answer.text());
+    assert_eq!(operator.get(&path_of("red")).await.json()["status"], "archived");
+    assert_eq!(shop.client().get("/products/red").await.status, StatusCode::NOT_FOUND);
+
+    let mut shopper = shop.client();
+    shopper.register("ada@example.com").await;
+    let answer = send(&mut shopper, "/admin/products", &selecting(&["green"], &[("new_status", "archived")])).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(operator.get(&path_of("green")).await.json()["status"], "active");
 }

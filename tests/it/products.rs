@@ -270,14 +270,18 @@ async fn a_second_editor_overwrites_nothing(shop: TestShop) {
 async fn a_change_keeps_what_only_imports_write(shop: TestShop) {
     let mut imported = fixtures::product("kettle").image("/assets/kettle.webp", "A kettle").build();
     imported.seo_title = Some("Kettles".to_owned());
+    imported.seo_description = Some("Kettles of copper.".to_owned());
     imported.variants[0].image = Some(0);
     shop.sell(&imported, 3).await;
     let mut operator = shop.operator().await;
     let stored = operator.get(&path_of("kettle")).await.json();
-    let changed = put(&mut operator, "kettle", &tag(&stored), &kettle()).await.json();
-    for member in ["images", "seo_title", "created_at", "id", "handle"] {
+    let mut change = kettle();
+    change["seo_description"] = stored["seo_description"].clone();
+    let changed = put(&mut operator, "kettle", &tag(&stored), &change).await.json();
+    for member in ["images", "seo_description", "created_at", "id", "handle"] {
         assert_eq!(changed[member], stored[member], "{member}");
     }
+    assert_eq!((&stored["seo_title"], &changed["seo_title"]), (&json!("Kettles"), &json!(null)), "what is left out");
     assert_eq!(changed["variants"][0]["image"], 0);
     assert_eq!(changed["variants"][0]["id"], stored["variants"][0]["id"]);
     assert_eq!(changed["title"], "Copper kettle");

@@ -182,6 +182,7 @@ routes! {
     Admin Page Ordinary get "/admin/orders/{id}" => pages::admin_orders::show;
     Admin Page Durable post "/admin/orders/{id}" => pages::admin_orders::act;
     Admin Page Ordinary get "/admin/products" => pages::products::list;
+    Admin Page Durable post "/admin/products" => pages::products::change_selected;
     Admin Page Ordinary get "/admin/new-product" => pages::products::new_form;
     Admin Page Durable post "/admin/new-product" => pages::products::create;
     Admin Page Ordinary get "/admin/products/{handle}" => pages::products::form;
@@ -281,6 +282,7 @@ mod tests {
                 "/orders/{id}/payment",
                 "/orders/{id}/cancellation",
                 "/admin/orders/{id}",
+                "/admin/products",
                 "/admin/new-product",
                 "/admin/products/{handle}",
                 "/admin/products/{handle}/deletion",

@@ -123,6 +123,8 @@ const PRODUCT: &[(&str, &str, &str)] = &[
     ("category", "Category", "a category"),
     ("tags", "Tags", "a tag"),
     ("status", "Status", "a status"),
+    ("seo_title", "Title for search engines", "a title for search engines"),
+    ("seo_description", "Description for search engines", "a description for search engines"),
     ("options", "Options", "an option"),
     ("variants", "Variants", "a variant"),
     ("variants.sku", "SKU", "a SKU"),

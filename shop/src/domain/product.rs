@@ -289,6 +289,8 @@ impl Product {
     pub const MAX_TAGS: usize = 250;
     /// Longest title in characters; Shopify allows 255.
     pub const MAX_TITLE_CHARS: usize = 500;
+    /// Longest description for search engines in characters that an operator can enter; search engines show about 160.
+    pub const MAX_SEO_DESCRIPTION_CHARS: usize = 5_000;
     /// Longest vendor, category, tag, option name, option value and barcode in characters; Shopify's own limits.
     pub const MAX_NAME_CHARS: usize = 255;
 

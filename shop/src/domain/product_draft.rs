@@ -26,6 +26,10 @@ pub struct ProductDraft {
     pub tags: Vec<String>,
     /// Status.
     pub status: ProductStatus,
+    /// Title for search engines; the title, if it is empty.
+    pub seo_title: String,
+    /// Description for search engines; an excerpt of the description, if it is empty.
+    pub seo_description: String,
     /// Names of the options; none for a product with one variant.
     pub options: Vec<String>,
     /// Variants in the merchant's order.
@@ -67,7 +71,7 @@ pub enum DraftOf<'a> {
         /// When it is created.
         now: OffsetDateTime,
     },
-    /// A stored product. It keeps its images and its texts for search engines.
+    /// A stored product. It keeps its images.
     Stored(&'a Product),
 }
 
@@ -93,6 +97,8 @@ impl ProductDraft {
             category: product.category.as_ref().map(|category| category.title.clone()).unwrap_or_default(),
             tags: product.tags.clone(),
             status: product.status,
+            seo_title: product.seo_title.clone().unwrap_or_default(),
+            seo_description: product.seo_description.clone().unwrap_or_default(),
             options: product.options.iter().map(|option| option.name.clone()).collect(),
             variants: product.variants.iter().map(variant).collect(),
         }
@@ -113,6 +119,12 @@ impl ProductDraft {
         let vendor = check.text("vendor", &plain_text(&self.vendor), 0, Product::MAX_NAME_CHARS);
         let category = check.category(&self.category, stored);
         let tags = check.tags(&self.tags);
+        let stored_text = |text: fn(&Product) -> &Option<String>| stored.and_then(|product| text(product).as_deref());
+        let old = stored_text(|product| &product.seo_title);
+        let seo_title = check.optional_text("seo_title", &self.seo_title, Product::MAX_TITLE_CHARS, old);
+        let old = stored_text(|product| &product.seo_description);
+        let seo_description =
+            check.optional_text("seo_description", &self.seo_description, Product::MAX_SEO_DESCRIPTION_CHARS, old);
         let options = check.options(&self.options);
         let skus = check.skus(handle.as_ref(), &self.variants);
         check.variants(&self.variants, options.len(), currency);
@@ -135,8 +147,8 @@ impl ProductDraft {
             variants,
             images: stored.map(|product| product.images.clone()).unwrap_or_default(),
             status: self.status,
-            seo_title: stored.and_then(|product| product.seo_title.clone()),
-            seo_description: stored.and_then(|product| product.seo_description.clone()),
+            seo_title,
+            seo_description,
             created_at: match of {
                 DraftOf::New { now, .. } => now,
                 DraftOf::Stored(product) => product.created_at,
@@ -198,6 +210,13 @@ impl Check {
             self.refuse(path, rule);
             String::new()
         })
+    }
+
+    /// A text of one line that may be missing. Imports have no limit, so the stored text is right however long it is.
+    fn optional_text(&mut self, path: &str, text: &str, max: usize, stored: Option<&str>) -> Option<String> {
+        let text = plain_text(text);
+        let text = if stored == Some(text.as_str()) { text } else { self.text(path, &text, 0, max) };
+        Some(text).filter(|text| !text.is_empty())
     }
 
     fn handle(&mut self, text: &str) -> Option<Handle> {
@@ -369,6 +388,8 @@ mod tests {
         product.description_html =
             "<p>Soft &amp; warm<br>\n<a href=\"https://e.org\" rel=\"noopener nofollow\">A</a></p>".to_owned();
         product.seo_title = Some("Shirts".to_owned());
+        // From an import, which has no limit.
+        product.seo_description = Some("long ".repeat(2_000).trim_end().to_owned());
         product.variants[1].compare_at_price = Some(fixtures::eur(2990));
         product.variants[2].inventory = Inventory::Untracked;
         let draft = ProductDraft::of(&product);

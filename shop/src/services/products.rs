@@ -40,7 +40,7 @@ pub struct CreateProduct {
     pub draft: ProductDraft,
 }
 
-/// Replaces a product. Its handle, its images and its texts for search engines stay.
+/// Replaces a product. Its handle and its images stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateProduct {
     /// Handle of the product.

@@ -296,6 +296,14 @@ pub struct ProductDraft {
     pub tags: Vec<String>,
     /// Status.
     pub status: ProductStatus,
+    /// Title for search engines; the title, if it is empty.
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    pub seo_title: String,
+    /// Description for search engines; an excerpt of the description, if it is empty.
+    #[serde(default)]
+    #[schema(max_length = 5000)]
+    pub seo_description: String,
     /// Names of the options in which the variants differ; none for a product with one variant.
     #[serde(default)]
     #[schema(max_items = 3, value_type = Vec<text::Name>)]
@@ -307,16 +315,36 @@ pub struct ProductDraft {
 
 impl ProductDraft {
     fn of(handle: String, draft: domain::ProductDraft) -> Self {
-        let domain::ProductDraft { title, description_html, vendor, category, tags, status, options, variants } = draft;
-        let (status, variants) = (Out::of(status), Out::of(variants));
-        Self { handle, title, description_html, vendor, category, tags, status, options, variants }
+        Self {
+            handle,
+            title: draft.title,
+            description_html: draft.description_html,
+            vendor: draft.vendor,
+            category: draft.category,
+            tags: draft.tags,
+            status: Out::of(draft.status),
+            seo_title: draft.seo_title,
+            seo_description: draft.seo_description,
+            options: draft.options,
+            variants: Out::of(draft.variants),
+        }
     }
 
     /// The handle and the draft of the shop.
     fn read(self) -> (String, domain::ProductDraft) {
-        let Self { handle, title, description_html, vendor, category, tags, status, options, variants } = self;
-        let (status, variants) = (status.value(), variants.value());
-        (handle, domain::ProductDraft { title, description_html, vendor, category, tags, status, options, variants })
+        let draft = domain::ProductDraft {
+            title: self.title,
+            description_html: self.description_html,
+            vendor: self.vendor,
+            category: self.category,
+            tags: self.tags,
+            status: self.status.value(),
+            seo_title: self.seo_title,
+            seo_description: self.seo_description,
+            options: self.options,
+            variants: self.variants.value(),
+        };
+        (self.handle, draft)
     }
 }
 

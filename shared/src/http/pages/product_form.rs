@@ -33,6 +33,8 @@ pub fn typed_of(handle: &str, draft: &ProductDraft) -> Typed {
         ("vendor", &draft.vendor),
         ("category", &draft.category),
         ("status", draft.status.as_str()),
+        ("seo_title", &draft.seo_title),
+        ("seo_description", &draft.seo_description),
     ] {
         put(name.to_owned(), value.to_owned());
     }
@@ -112,7 +114,17 @@ pub fn groups(typed: &Typed, is_new: bool, currency: Currency, categories: Vec<S
         field.optional().hint("For example Size. Then every variant has a value for it.")
     };
     let options = (0..Product::MAX_OPTIONS).map(option).collect();
-    let mut groups = vec![group("Product", about), group("Options: how the variants differ", options)];
+    let search = vec![
+        field("seo_title", Input::Line).optional().hint("Up to about 60 characters are shown. Empty: the title."),
+        field("seo_description", Input::Area(2))
+            .optional()
+            .hint("Up to about 160 characters are shown. Empty: the beginning of the description."),
+    ];
+    let mut groups = vec![
+        group("Product", about),
+        group("Search engines and shared links", search),
+        group("Options: how the variants differ", options),
+    ];
     for row in 0..typed.rows() {
         groups.push(group(&format!("Variant {}", row + 1), variant_fields(typed, row, is_new, currency)));
     }
@@ -182,6 +194,8 @@ pub fn read(typed: &Typed, currency: Currency, stored: Option<&Product>) -> Read
             category: typed.text("category"),
             tags: typed.get("tags").split(',').map(str::to_owned).collect(),
             status: ProductStatus::find(typed.get("status")).unwrap_or(ProductStatus::Draft),
+            seo_title: typed.text("seo_title"),
+            seo_description: typed.text("seo_description"),
             options: options.iter().map(|place| typed.text(&option_name(*place))).collect(),
             variants: Vec::new(),
         },

@@ -10,6 +10,7 @@ use super::form_fields::{CHECKED, FieldGroup, Input, Typed};
 use super::forms::FormErrors;
 use super::layout::{Frame, PageError, PageResult, encode, position, private_page, see_other};
 use super::product_form::{self, MAX_VARIANTS};
+use super::product_selection;
 use super::view::filters;
 use crate::http::api::products::check_size;
 use crate::http::extract::{ApiPath, ApiQuery, PageForm, PostedForm, stale_form};
@@ -27,6 +28,10 @@ const NEW: &str = "/admin/new-product";
 /// The notices after a form.
 const SAVED: &str = "product-saved";
 const DELETED: &str = "product-deleted";
+const CHANGED: &str = "products-changed";
+/// Those of the list.
+const NOTICES: [(&str, &str); 2] =
+    [(DELETED, "The product was deleted."), (CHANGED, "The selected products were changed.")];
 
 /// The form of a product; its description may be long.
 type ProductForm = PostedForm<Vec<(String, String)>, MAX_BODY_BYTES>;
@@ -43,6 +48,16 @@ pub(in crate::http) struct ListQuery {
     cursor: Option<String>,
 }
 
+impl ListQuery {
+    /// The address of the page.
+    fn url(&self) -> String {
+        let status = format!("status={}", encode(&self.status));
+        let cursor = self.cursor.as_deref().map(|cursor| format!("cursor={}", encode(cursor)));
+        let parameters: Vec<_> = Some(status).filter(|_| !self.status.is_empty()).into_iter().chain(cursor).collect();
+        if parameters.is_empty() { PRODUCTS.to_owned() } else { format!("{PRODUCTS}?{}", parameters.join("&")) }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "admin_products.html")]
 struct ProductsPage {
@@ -51,7 +66,15 @@ struct ProductsPage {
     status: Option<ProductStatus>,
     continued: bool,
     next_url: Option<String>,
-    deleted: bool,
+    notice: Option<&'static str>,
+    csrf: String,
+    /// Where the form of the selection is sent: this page of the list.
+    action: String,
+    /// The categories of the shop, as suggestions.
+    categories: Vec<String>,
+    /// What was typed into the form of the selection.
+    typed: Typed,
+    problems: Vec<String>,
 }
 
 #[expect(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "called by the template, with references")]
@@ -62,6 +85,10 @@ impl ProductsPage {
 
     fn is_current(&self, status: &ProductStatus) -> bool {
         self.status == Some(*status)
+    }
+
+    fn is_selected(&self, product: &ProductOverview) -> bool {
+        self.typed.0.iter().any(|(name, value)| name == "handle" && value == product.handle.as_str())
     }
 
     fn name_of(&self, status: &ProductStatus) -> &'static str {
@@ -76,6 +103,16 @@ pub(in crate::http) async fn list(
     ApiQuery(query): ApiQuery<ListQuery>,
     headers: HeaderMap,
 ) -> PageResult {
+    let left = notice::read(&headers, &NOTICES);
+    let page = list_page(&app, &visitor, &query).await?;
+    let mut response = private_page(StatusCode::OK, &ProductsPage { notice: left, ..page })?;
+    if left.is_some() {
+        notice::clear(&mut response, &app.config);
+    }
+    Ok(response)
+}
+
+async fn list_page(app: &App, visitor: &Visitor, query: &ListQuery) -> Result<ProductsPage, PageError> {
     let status = ProductStatus::find(&query.status);
     let name = status.map_or("", ProductStatus::as_str);
     let listing = format!("pages|products|{name}");
@@ -86,14 +123,49 @@ pub(in crate::http) async fn list(
     let page = page.map_err(|error| PageError::or_sign_in(error, PRODUCTS))?;
     let next_url =
         page.next.as_ref().map(|place| format!("{PRODUCTS}?status={name}&cursor={}", cursor::encode(&listing, place)));
-    let deleted = notice::read(&headers, &[(DELETED, ())]).is_some();
-    let frame = Frame::new(&app, &visitor, "admin-products").await;
-    let page = ProductsPage { frame, products: page.items, status, continued, next_url, deleted };
-    let mut response = private_page(StatusCode::OK, &page)?;
-    if deleted {
-        notice::clear(&mut response, &app.config);
-    }
-    Ok(response)
+    Ok(ProductsPage {
+        frame: Frame::new(app, visitor, "admin-products").await,
+        products: page.items,
+        status,
+        continued,
+        next_url,
+        notice: None,
+        csrf: visitor.csrf(),
+        action: query.url(),
+        categories: categories(app).await,
+        typed: Typed::default(),
+        problems: Vec::new(),
+    })
+}
+
+/// Changes the products that are selected in the list. Those that cannot be changed stay selected.
+pub(in crate::http) async fn change_selected(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(query): ApiQuery<ListQuery>,
+    form: PostedForm<Vec<(String, String)>>,
+) -> PageResult {
+    let (mut typed, outcome) = match form {
+        PostedForm::Current(fields) => {
+            let typed = Typed(fields);
+            let outcome = product_selection::change(&app, &visitor, &typed).await;
+            let (problems, selected) = outcome.map_err(|error| PageError::or_sign_in(error, PRODUCTS))?;
+            if problems.is_empty() {
+                return Ok(with_notice(&app, &query.url(), CHANGED));
+            }
+            (typed, (StatusCode::UNPROCESSABLE_ENTITY, problems, selected))
+        }
+        PostedForm::Stale(fields) => {
+            let (typed, problem) = (Typed(fields), stale_form());
+            let selected = typed.all("handle");
+            (typed, (problem.status_code(), vec![texts::on_page(&problem)], selected))
+        }
+    };
+    let (status, problems, selected) = outcome;
+    typed.0.retain(|(name, _)| name != "handle");
+    typed.0.extend(selected.into_iter().map(|handle| ("handle".to_owned(), handle)));
+    let page = list_page(&app, &visitor, &query).await?;
+    private_page(status, &ProductsPage { typed, problems, ..page })
 }
 
 #[derive(Template)]
@@ -160,9 +232,13 @@ async fn currency_of(app: &App, stored: Option<&VersionedProduct>) -> Currency {
 
 /// The fields of a form, with the categories as suggestions.
 async fn groups(app: &App, typed: &Typed, stored: Option<&VersionedProduct>) -> Vec<FieldGroup> {
+    product_form::groups(typed, stored.is_none(), currency_of(app, stored).await, categories(app).await)
+}
+
+/// Titles of the categories, as suggestions; none if they cannot be read.
+async fn categories(app: &App) -> Vec<String> {
     let categories = app.services.catalog.list_categories(ListCategories).await.unwrap_or_default();
-    let categories = categories.into_iter().map(|category| category.title).collect();
-    product_form::groups(typed, stored.is_none(), currency_of(app, stored).await, categories)
+    categories.into_iter().map(|category| category.title).collect()
 }
 
 async fn form_page(
@@ -228,6 +304,8 @@ const fn empty_draft() -> ProductDraft {
         category: String::new(),
         tags: Vec::new(),
         status: ProductStatus::Draft,
+        seo_title: String::new(),
+        seo_description: String::new(),
         options: Vec::new(),
         variants: Vec::new(),
     }
@@ -235,7 +313,8 @@ const fn empty_draft() -> ProductDraft {
 
 /// A draft without what only one product can have.
 fn copy_of(draft: ProductDraft) -> ProductDraft {
-    let mut copy = ProductDraft { title: format!("{} (copy)", draft.title), status: ProductStatus::Draft, ..draft };
+    let (title, seo_title) = (format!("{} (copy)", draft.title), String::new());
+    let mut copy = ProductDraft { title, seo_title, status: ProductStatus::Draft, ..draft };
     for variant in &mut copy.variants {
         variant.sku.clear();
         variant.barcode.clear();
