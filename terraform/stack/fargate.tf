@@ -126,7 +126,7 @@ module "backend" {
     module.log_router[each.key].task_statements,
   )
 
-  depends_on = [terraform_data.connection_budget, terraform_data.weights]
+  depends_on = [terraform_data.connection_budget]
 }
 
 module "frontend" {
@@ -173,5 +173,5 @@ module "frontend" {
   task_statements = concat(local.assets_statements, module.log_router[each.key].task_statements)
 
   # A task resolves only the Service Connect names that existed when it started.
-  depends_on = [module.backend, terraform_data.weights]
+  depends_on = [module.backend]
 }

@@ -73,18 +73,6 @@ module "waf" {
   kms_key_arn        = module.kms.key_arn
 }
 
-# The weights as one object, so that a sum above 100 is rejected at plan time.
-resource "terraform_data" "weights" {
-  input = { lambda = local.lambda_weights, canary = var.canary == null ? 0 : var.canary.weight }
-
-  lifecycle {
-    precondition {
-      condition     = max(values(local.lambda_weights)...) + (var.canary == null ? 0 : var.canary.weight) <= 100
-      error_message = "The weights of functions and canary must not exceed 100 together."
-    }
-  }
-}
-
 ################################################################################
 # Data
 ################################################################################

@@ -25,6 +25,8 @@ variable "environment" {
     api_requests_per_second = optional(number, 100)
     quiet_hours             = optional(number)
     budget_usd              = number
+    # Share of the requests that a new release gets first, on both paths, and for how long the pipeline then watches the alarms.
+    rollout = optional(object({ percent = number, minutes = number }))
   })
 
   validation {
@@ -35,6 +37,11 @@ variable "environment" {
   validation {
     condition     = !var.environment.autoscaling || contains(["perf", "staging", "prod"], var.environment.name)
     error_message = "Autoscaling is allowed only in perf, staging, and prod: elsewhere a changing task count hides the effect under test."
+  }
+
+  validation {
+    condition     = var.environment.rollout == null || try(var.environment.rollout.percent >= 1 && var.environment.rollout.percent <= 50 && var.environment.rollout.minutes >= 5, false)
+    error_message = "A rollout begins with 1 to 50 percent and takes at least five minutes: an alarm needs three."
   }
 
   validation {
@@ -103,7 +110,7 @@ variable "functions" {
 }
 
 variable "canary" {
-  description = "Second image that serves a share of this environment's Fargate requests, on the same data: digest, percentage, tasks. null: none."
+  description = "Second image that serves a percentage of this environment's Fargate requests (weight), on the same data. null: none."
   type        = object({ digest = string, release = optional(string, "canary"), weight = number, tasks = optional(number, 1) })
   default     = null
 

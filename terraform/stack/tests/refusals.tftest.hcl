@@ -153,15 +153,22 @@ run "a_long_name" {
 # Weights
 ################################################################################
 
-run "weights_above_100_together" {
+run "a_rollout_that_no_alarm_can_end" {
   command = plan
 
   variables {
-    lambda_weight = 60
-    canary        = { digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444", weight = 50 }
+    environment = {
+      name       = "staging"
+      cidr_block = "10.0.0.0/16"
+      frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
+      backend    = { cpu = 256, memory_mb = 512, desired = 1 }
+      database   = { class = "db.t4g.small" }
+      budget_usd = 100
+      rollout    = { percent = 10, minutes = 2 }
+    }
   }
 
-  expect_failures = [terraform_data.weights]
+  expect_failures = [var.environment]
 }
 
 run "a_weight_above_100" {
