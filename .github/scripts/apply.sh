@@ -4,6 +4,7 @@
 # environment (environment.rollout); without them, or without a running release, there is no canary.
 # apply.sh release: replaces the running release.
 # apply.sh return FILE: applies the recorded release again.
+# apply.sh drift FILE: changes nothing, and fails if what exists differs from what the recorded release and the sources describe.
 #
 # Terraform sets the weights of target groups and the versions of aliases, from variables, so no later plan reverts what a rollout has set.
 set -euo pipefail
@@ -27,9 +28,9 @@ canary() {
     -var "function_versions=$(recorded function_versions)" -var "function_canary_percent=$1"
 }
 
-# The aliases point to the versions that served before: only the newest version is published again.
-return_to_former() {
-  apply -var "image=$(recorded image)" -var "functions=$(recorded functions)" -var "function_versions=$(recorded function_versions)"
+# Runs a command with the recorded release. The aliases point to the versions that served then, whichever is the newest.
+with_former_release() {
+  "$@" -var "image=$(recorded image)" -var "functions=$(recorded functions)" -var "function_versions=$(recorded function_versions)"
 }
 
 # Alarms on errors of either path: those of tasks and functions, and of their target groups.
@@ -65,12 +66,12 @@ case "$1" in
     fi
     # A target group without tasks answers 503, so tasks start before requests reach them, and get none before they stop.
     if ! canary 0; then
-      return_to_former
+      with_former_release apply
       exit 1
     fi
     if ! { canary "$(jq .percent <<< "$rollout")" && watch "$(jq .minutes <<< "$rollout")"; }; then
       canary 0
-      return_to_former
+      with_former_release apply
       exit 1
     fi
     canary 0
@@ -83,7 +84,10 @@ case "$1" in
       echo "$ENVIRONMENT had no release before: this one stays."
       exit 0
     fi
-    return_to_former
+    with_former_release apply
+    ;;
+  drift)
+    with_former_release terraform_in_stack plan -input=false -detailed-exitcode "$lock" -var-file="envs/$ENVIRONMENT.tfvars"
     ;;
   *)
     echo "apply.sh: unknown command $1" >&2
