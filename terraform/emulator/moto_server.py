@@ -176,6 +176,9 @@ def create_service(original, request):
         if value is not None:
             setattr(service, attribute, value)
             setattr(service, field, value)
+    # moto takes a service with capacity providers for one on EC2.
+    if request._get_param("capacityProviderStrategy"):
+        service.launch_type = "FARGATE"
     return answer
 
 

@@ -63,6 +63,21 @@ module "alb" {
   canary_weight            = var.canary == null ? 0 : var.canary.weight
 }
 
+module "path_shift" {
+  source = "../modules/path-shift"
+  count  = var.path_shift != null && local.has_functions ? 1 : 0
+
+  name                               = local.prefix
+  account_id                         = local.account
+  hold_minutes                       = var.path_shift.hold_minutes
+  forwards                           = module.alb.forwards
+  load_balancer_arn_suffix           = module.alb.arn_suffix
+  service_target_group_arn_suffixes  = { for role in ["frontend", "backend"] : role => module.alb.target_group_arn_suffixes[role] }
+  function_target_group_arn_suffixes = { for area, function in module.function : area => function.target_group_arn_suffix if contains(local.areas, area) }
+  alarm_topic_arns                   = [module.observability.topic_arn]
+  permissions_boundary_arn           = var.permissions_boundary_arn
+}
+
 module "waf" {
   source = "../modules/waf"
   count  = var.environment.web_acl ? 1 : 0

@@ -167,6 +167,17 @@ variable "lambda_weights" {
   }
 }
 
+variable "path_shift" {
+  description = "Whether a path whose requests fail loses them to the other path, until it has been healthy for hold_minutes. null: no."
+  type        = object({ hold_minutes = optional(number, 30) })
+  default     = null
+
+  validation {
+    condition     = var.path_shift == null || var.store.fargate == var.store.lambda
+    error_message = "Requests can move between the paths only if both use the same store."
+  }
+}
+
 variable "store" {
   description = "Store of each path: postgres or dynamodb. Both paths must use the same store while both serve shoppers; otherwise carts would appear and disappear."
   type        = object({ fargate = optional(string, "postgres"), lambda = optional(string, "postgres") })

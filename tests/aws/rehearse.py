@@ -3,7 +3,7 @@
 Usage: rehearse.py DIRECTORY SHOPEASE DIRECTORY_OF_POSTGRESQL_PROGRAMS [--whole]
 
 DIRECTORY is a copy of the repository's scripts and of terraform/, whose provider reaches moto. Without --whole: bootstrap, two deployments, a changed
-secret, an ill path, destroy. Started by `cargo xtask rehearse`, which sets the environment.
+secret, a failing path, destroy. Started by `cargo xtask rehearse`, which sets the environment.
 
 The database is a PostgreSQL that treats logins as RDS does; migrations are the shop's own, and so are the processes that answer the smoke test.
 """
@@ -143,12 +143,12 @@ class Rehearsal:
         configured = self.shares()
         assert set(configured.values()) == {10}, configured
         for what, kind, alarms, expected in [
-            ("both are well", "minute", {}, 10),
+            ("both are healthy", "minute", {}, 10),
             ("functions fail", "minute", {"lambda-failures": "ALARM"}, 0),
             ("both fail", "minute", {"fargate-responses": "ALARM"}, 10),
             ("tasks fail", "minute", {"lambda-failures": "OK"}, 100),
             ("tasks still fail", "recovered", {}, 100),
-            ("tasks are well, the minute changes nothing", "minute", {"fargate-responses": "OK"}, 100),
+            ("tasks are healthy, the minute changes nothing", "minute", {"fargate-responses": "OK"}, 100),
             ("their recovery does", "recovered", {}, 10),
         ]:
             for alarm, state in alarms.items():
@@ -300,7 +300,7 @@ def rehearse(all_of_it, of):
         of.step("roll back to the first release", lambda: of.deploy("release-1", migrate=False, digest=""))
         of.serves("release-1")
     of.secret_is_kept()
-    of.step("a path is ill: its requests leave, and return", of.shift_paths)
+    of.step("a path fails: its requests leave, and return", of.shift_paths)
     of.step("nothing has drifted", of.nothing_has_drifted)
     of.step("destroy stack and bootstrap", of.destroy)
 

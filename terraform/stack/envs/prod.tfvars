@@ -17,3 +17,4 @@ environment = {
 
 egress             = { nat_gateways = 2 }
 lambda_concurrency = 25
+path_shift         = { hold_minutes = 30 }
