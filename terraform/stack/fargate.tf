@@ -106,6 +106,7 @@ module "backend" {
   alarm_topic_arns         = [module.observability.topic_arn]
   permissions_boundary_arn = var.permissions_boundary_arn
   wait_for_steady_state    = var.wait_for_tasks
+  spot                     = var.environment.spot
 
   environment = merge(
     local.task_variables[each.key],
@@ -161,6 +162,7 @@ module "frontend" {
   alarm_topic_arns         = [module.observability.topic_arn]
   permissions_boundary_arn = var.permissions_boundary_arn
   wait_for_steady_state    = var.wait_for_tasks
+  spot                     = var.environment.spot
 
   # The frontend has no store. The variable is required, but the frontend opens nothing.
   environment = merge(local.task_variables[each.key], {

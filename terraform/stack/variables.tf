@@ -12,6 +12,7 @@ variable "environment" {
     web_acl     = optional(bool, false)
     cidr_block  = string
     autoscaling = optional(bool, false)
+    spot        = optional(bool, false)
     frontend    = object({ cpu = number, memory_mb = number, desired = number, min = optional(number, 1), max = optional(number, 1) })
     backend     = object({ cpu = number, memory_mb = number, desired = number, min = optional(number, 1), max = optional(number, 1) })
     database = object({
@@ -37,6 +38,11 @@ variable "environment" {
   validation {
     condition     = !var.environment.autoscaling || contains(["perf", "staging", "prod"], var.environment.name)
     error_message = "Autoscaling is allowed only in perf, staging, and prod: elsewhere a changing task count hides the effect under test."
+  }
+
+  validation {
+    condition     = !var.environment.spot || contains(["dev", "perf"], var.environment.name)
+    error_message = "Fargate Spot is allowed only in dev and perf: AWS may stop its tasks at any time."
   }
 
   validation {

@@ -153,6 +153,36 @@ run "a_long_name" {
 # Weights
 ################################################################################
 
+run "prod_like_on_spot" {
+  command = plan
+
+  variables {
+    environment = {
+      name       = "staging"
+      spot       = true
+      cidr_block = "10.0.0.0/16"
+      frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
+      backend    = { cpu = 256, memory_mb = 512, desired = 1 }
+      database   = { class = "db.t4g.small" }
+      budget_usd = 100
+    }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "paths_shift_between_stores" {
+  command = plan
+
+  variables {
+    path_shift    = {}
+    lambda_weight = 100
+    store         = { fargate = "postgres", lambda = "dynamodb" }
+  }
+
+  expect_failures = [var.path_shift]
+}
+
 run "a_rollout_that_no_alarm_can_end" {
   command = plan
 
