@@ -160,6 +160,7 @@ def function_configuration(original, function, *args, **kwargs):
 # ECS: fields of a service that moto drops. The response copies the service's attributes by name.
 SERVICE_FIELDS = {
     "availabilityZoneRebalancing": "availability_zone_rebalancing",
+    "capacityProviderStrategy": "capacity_provider_strategy",
     "deploymentConfiguration": "deployment_configuration",
     "enableECSManagedTags": "enable_ecs_managed_tags",
     "healthCheckGracePeriodSeconds": "health_check_grace_period_seconds",
