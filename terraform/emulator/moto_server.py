@@ -32,6 +32,7 @@ from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.iam.access_control import PermissionResult
 from moto.rds.models import DBInstance, DBParameterGroup
 from moto.s3.models import FakeBucket
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_aws_sdk
 from moto.stepfunctions.responses import StepFunctionResponse
 from moto.server import ThreadedMotoServer
 
@@ -201,6 +202,13 @@ def versions(*_):
 @replaces(StepFunctionResponse, "validate_state_machine_definition")
 def validate_definition(*_):
     return ActionResult({"result": "OK", "diagnostics": []})
+
+
+# Step Functions: the name of a service in a definition, which is that of AWS's SDK for Java and not always that of the SDK for Python.
+@replaces(state_task_service_aws_sdk, "boto_client_for")
+def client_of_task(original, *args, **kwargs):
+    kwargs["service"] = {"elasticloadbalancingv2": "elbv2"}.get(kwargs["service"], kwargs["service"])
+    return original(*args, **kwargs)
 
 
 # S3: the policy of a bucket. moto does not know the condition that limits the denial to plain HTTP, which it speaks itself.

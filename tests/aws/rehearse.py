@@ -159,7 +159,7 @@ class Rehearsal:
 
     def round(self, machine, given):
         states = client("stepfunctions")
-        execution = states.start_execution(stateMachineArn=machine, input=given)["executionArn"]
+        execution = states.start_execution(stateMachineArn=machine, name=f"round-{time.time_ns()}", input=given)["executionArn"]
         for _ in range(100):
             found = states.describe_execution(executionArn=execution)
             if found["status"] != "RUNNING":
