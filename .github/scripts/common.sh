@@ -31,6 +31,11 @@ functions() {
     '{bucket: $bucket, prefix: $prefix, release: $release}'
 }
 
+# Prints a setting of the environment, as JSON.
+setting() {
+  terraform_in_stack console -var-file="envs/$ENVIRONMENT.tfvars" -var "image=$(image)" -var "functions=$(functions)" <<< "jsonencode($1)" | jq --raw-output .
+}
+
 # Alarms of the environment that are firing now.
 firing_alarms() {
   aws cloudwatch describe-alarms --alarm-name-prefix "shopease-$ENVIRONMENT" --query "MetricAlarms[?StateValue=='ALARM'].AlarmName" --output text

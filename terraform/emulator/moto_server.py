@@ -3,12 +3,15 @@
 moto implements most calls but drops some fields that the provider reads back; each would appear as a change in the second plan. Every patch below
 wraps one private function of moto and names the field that it stores, so the version of moto is pinned and `main` rejects any other.
 
-    python moto_server.py <bucket of the functions' artifacts> <prefix>
+    python moto_server.py [<bucket of the functions' artifacts> <prefix>]
+
+With TASK_RUNNER, that program runs the container of each task of `run-task`, whose definition it reads; its exit code is the container's.
 """
 
 import io
 import json
 import os
+import subprocess
 import sys
 import zipfile
 
@@ -19,10 +22,18 @@ import moto
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.awslambda.models import LambdaFunction
 from moto.budgets.responses import BudgetsResponse
+from moto.cloudwatch.responses import CloudWatchResponse
+from moto.core.config import default_user_config
+from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ecs.models import EC2ContainerServiceBackend
 from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.iam.access_control import PermissionResult
 from moto.rds.models import DBInstance, DBParameterGroup
+from moto.s3.models import FakeBucket
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_aws_sdk
+from moto.stepfunctions.responses import StepFunctionResponse
 from moto.server import ThreadedMotoServer
 
 MOTO = "5.2.5"
@@ -150,6 +161,7 @@ def function_configuration(original, function, *args, **kwargs):
 # ECS: fields of a service that moto drops. The response copies the service's attributes by name.
 SERVICE_FIELDS = {
     "availabilityZoneRebalancing": "availability_zone_rebalancing",
+    "capacityProviderStrategy": "capacity_provider_strategy",
     "deploymentConfiguration": "deployment_configuration",
     "enableECSManagedTags": "enable_ecs_managed_tags",
     "healthCheckGracePeriodSeconds": "health_check_grace_period_seconds",
@@ -166,7 +178,63 @@ def create_service(original, request):
         if value is not None:
             setattr(service, attribute, value)
             setattr(service, field, value)
+    # moto takes a service with capacity providers for one on EC2.
+    if request._get_param("capacityProviderStrategy"):
+        service.launch_type = "FARGATE"
     return answer
+
+
+# CloudWatch: the state that alarms must have, which moto ignores if they are selected by name.
+@replaces(CloudWatchResponse, "describe_alarms")
+def describe_alarms(original, request):
+    answer = original(request)
+    if state := request._get_param("StateValue"):
+        answer.result["MetricAlarms"] = [alarm for alarm in answer.result["MetricAlarms"] if alarm.state_value == state]
+    return answer
+
+
+# Step Functions: versions, of which there are none, and the check of a definition before it is stored. moto reads the definition when it stores it.
+@replaces(StepFunctionResponse, "list_state_machine_versions")
+def versions(*_):
+    return ActionResult({"stateMachineVersions": []})
+
+
+@replaces(StepFunctionResponse, "validate_state_machine_definition")
+def validate_definition(*_):
+    return ActionResult({"result": "OK", "diagnostics": []})
+
+
+# Step Functions: the name of a service in a definition, which is that of AWS's SDK for Java and not always that of the SDK for Python.
+@replaces(state_task_service_aws_sdk, "boto_client_for")
+def client_of_task(original, *args, **kwargs):
+    kwargs["service"] = {"elasticloadbalancingv2": "elbv2"}.get(kwargs["service"], kwargs["service"])
+    return original(*args, **kwargs)
+
+
+# S3: the policy of a bucket. moto does not know the condition that limits the denial to plain HTTP, which it speaks itself.
+@replaces(FakeBucket, "get_permission")
+def permission(*_):
+    return PermissionResult.NEUTRAL
+
+
+# ECS: the tasks of run-task, which moto does not run. Their containers share the memory of the task, which moto cannot add up.
+@replaces(EC2ContainerServiceBackend, "_calculate_task_resource_requirements")
+def task_requirements(*_):
+    return {"CPU": 0, "MEMORY": 0, "PORTS": [], "PORTS_UDP": []}
+
+
+@replaces(EC2ContainerServiceBackend, "run_task")
+def run_task(original, backend, *args, **kwargs):
+    tasks = original(backend, *args, **kwargs)
+    if runner := os.environ.get("TASK_RUNNER"):
+        for task in tasks:
+            container = backend.describe_task_definition(task.task_definition_arn).container_definitions[0]
+            for override in task.overrides.get("containerOverrides", []):
+                container = {**container, **override}
+            done = subprocess.run([sys.executable, runner], input=json.dumps(container), text=True, stdout=sys.stderr)
+            task.containers[0].exitCode = done.returncode
+            task.stopped_reason, task.desired_status, task.last_status = "Essential container in task exited", "STOPPED", "STOPPED"
+    return tasks
 
 
 def artefact():
@@ -177,17 +245,21 @@ def artefact():
     return buffer.getvalue()
 
 
-def main(bucket, prefix):
+def main(bucket=None, prefix=None):
     if moto.__version__ != MOTO:
         raise SystemExit(f"this file patches moto {MOTO}, but {moto.__version__} is installed")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     _, port = server.get_host_and_port()
+    # State machines are executed, and call this server.
+    default_user_config["stepfunctions"]["execute_state_machine"] = True
+    os.environ["MOTO_PORT"] = str(port)
     storage = boto3.client(
         "s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
     )
-    storage.create_bucket(Bucket=bucket)
-    for function in FUNCTIONS:
+    if bucket:
+        storage.create_bucket(Bucket=bucket)
+    for function in FUNCTIONS if bucket else []:
         storage.put_object(Bucket=bucket, Key=f"{prefix}/{function}.zip", Body=artefact())
     print(f"ready {port}", flush=True)
     # Exits with its parent, which holds the other end of standard input.

@@ -106,6 +106,7 @@ module "backend" {
   alarm_topic_arns         = [module.observability.topic_arn]
   permissions_boundary_arn = var.permissions_boundary_arn
   wait_for_steady_state    = var.wait_for_tasks
+  spot                     = var.environment.spot
 
   environment = merge(
     local.task_variables[each.key],
@@ -126,7 +127,7 @@ module "backend" {
     module.log_router[each.key].task_statements,
   )
 
-  depends_on = [terraform_data.connection_budget, terraform_data.weights]
+  depends_on = [terraform_data.connection_budget]
 }
 
 module "frontend" {
@@ -161,6 +162,7 @@ module "frontend" {
   alarm_topic_arns         = [module.observability.topic_arn]
   permissions_boundary_arn = var.permissions_boundary_arn
   wait_for_steady_state    = var.wait_for_tasks
+  spot                     = var.environment.spot
 
   # The frontend has no store. The variable is required, but the frontend opens nothing.
   environment = merge(local.task_variables[each.key], {
@@ -173,5 +175,5 @@ module "frontend" {
   task_statements = concat(local.assets_statements, module.log_router[each.key].task_statements)
 
   # A task resolves only the Service Connect names that existed when it started.
-  depends_on = [module.backend, terraform_data.weights]
+  depends_on = [module.backend]
 }

@@ -63,6 +63,21 @@ module "alb" {
   canary_weight            = var.canary == null ? 0 : var.canary.weight
 }
 
+module "path_shift" {
+  source = "../modules/path-shift"
+  count  = var.path_shift != null && local.has_functions ? 1 : 0
+
+  name                               = local.prefix
+  account_id                         = local.account
+  hold_minutes                       = var.path_shift.hold_minutes
+  forwards                           = module.alb.forwards
+  load_balancer_arn_suffix           = module.alb.arn_suffix
+  service_target_group_arn_suffixes  = { for role in ["frontend", "backend"] : role => module.alb.target_group_arn_suffixes[role] }
+  function_target_group_arn_suffixes = { for area, function in module.function : area => function.target_group_arn_suffix if contains(local.areas, area) }
+  alarm_topic_arns                   = [module.observability.topic_arn]
+  permissions_boundary_arn           = var.permissions_boundary_arn
+}
+
 module "waf" {
   source = "../modules/waf"
   count  = var.environment.web_acl ? 1 : 0
@@ -71,18 +86,6 @@ module "waf" {
   load_balancer_arn  = module.alb.arn
   log_retention_days = var.environment.log_retention_days
   kms_key_arn        = module.kms.key_arn
-}
-
-# The weights as one object, so that a sum above 100 is rejected at plan time.
-resource "terraform_data" "weights" {
-  input = { lambda = local.lambda_weights, canary = var.canary == null ? 0 : var.canary.weight }
-
-  lifecycle {
-    precondition {
-      condition     = max(values(local.lambda_weights)...) + (var.canary == null ? 0 : var.canary.weight) <= 100
-      error_message = "The weights of functions and canary must not exceed 100 together."
-    }
-  }
 }
 
 ################################################################################

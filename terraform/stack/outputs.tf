@@ -53,6 +53,7 @@ output "policies" {
     merge([for key, service in merge(module.backend, module.frontend) : { for name, policy in service.policies : "${key}/${name}" => policy }]...),
     merge([for service in module.payments : { for name, policy in service.policies : "payments/${name}" => policy }]...),
     merge([for key, function in module.function : { for name, policy in function.policies : "function-${key}/${name}" => policy }]...),
+    merge([for shift in module.path_shift : { for name, policy in shift.policies : "path-shift/${name}" => policy }]...),
     merge([for task in module.migrate : { for name, policy in task.policies : "migrate/${name}" => policy }]...),
     merge([for task in module.database_users : { for name, policy in task.policies : "database-users/${name}" => policy }]...),
   )

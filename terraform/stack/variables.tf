@@ -12,6 +12,7 @@ variable "environment" {
     web_acl     = optional(bool, false)
     cidr_block  = string
     autoscaling = optional(bool, false)
+    spot        = optional(bool, false)
     frontend    = object({ cpu = number, memory_mb = number, desired = number, min = optional(number, 1), max = optional(number, 1) })
     backend     = object({ cpu = number, memory_mb = number, desired = number, min = optional(number, 1), max = optional(number, 1) })
     database = object({
@@ -25,6 +26,8 @@ variable "environment" {
     api_requests_per_second = optional(number, 100)
     quiet_hours             = optional(number)
     budget_usd              = number
+    # Share of the requests that a new release gets first, on both paths, and for how long the pipeline then watches the alarms.
+    rollout = optional(object({ percent = number, minutes = number }))
   })
 
   validation {
@@ -35,6 +38,16 @@ variable "environment" {
   validation {
     condition     = !var.environment.autoscaling || contains(["perf", "staging", "prod"], var.environment.name)
     error_message = "Autoscaling is allowed only in perf, staging, and prod: elsewhere a changing task count hides the effect under test."
+  }
+
+  validation {
+    condition     = !var.environment.spot || contains(["dev", "perf"], var.environment.name)
+    error_message = "Fargate Spot is allowed only in dev and perf: AWS may stop its tasks at any time."
+  }
+
+  validation {
+    condition     = var.environment.rollout == null || try(var.environment.rollout.percent >= 1 && var.environment.rollout.percent <= 50 && var.environment.rollout.minutes >= 5, false)
+    error_message = "A rollout begins with 1 to 50 percent and takes at least five minutes: an alarm needs three."
   }
 
   validation {
@@ -103,7 +116,7 @@ variable "functions" {
 }
 
 variable "canary" {
-  description = "Second image that serves a share of this environment's Fargate requests, on the same data: digest, percentage, tasks. null: none."
+  description = "Second image that serves a percentage of this environment's Fargate requests (weight), on the same data. null: none."
   type        = object({ digest = string, release = optional(string, "canary"), weight = number, tasks = optional(number, 1) })
   default     = null
 
@@ -157,6 +170,17 @@ variable "lambda_weights" {
   validation {
     condition     = length(setsubtract(keys(var.lambda_weights), ["storefront", "catalog", "cart", "checkout", "accounts", "admin"])) == 0
     error_message = "Areas are storefront, catalog, cart, checkout, accounts, and admin."
+  }
+}
+
+variable "path_shift" {
+  description = "Whether a path whose requests fail loses them to the other path, until it has been healthy for hold_minutes. null: no."
+  type        = object({ hold_minutes = optional(number, 30) })
+  default     = null
+
+  validation {
+    condition     = var.path_shift == null || var.store.fargate == var.store.lambda
+    error_message = "Requests can move between the paths only if both use the same store."
   }
 }
 

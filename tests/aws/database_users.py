@@ -35,7 +35,7 @@ class Server:
         self.version = int(re.search(r"(\d+)", (self.data / "PG_VERSION").read_text()).group())
 
     def __enter__(self):
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c max_connections=200"
         self.run("pg_ctl", "start", "--wait", "--silent", "--pgdata", self.data, "--log", self.data / "log", "--options", options)
         return self
 
@@ -49,10 +49,10 @@ class Server:
     def __exit__(self, *_):
         self.run("pg_ctl", "stop", "--mode=immediate", "--silent", "--pgdata", self.data)
 
-    def demand_iam(self):
-        """Refuses the password of members. Since 16, the right to grant rds_iam makes its owner one, so there the shop's users stand for it."""
+    def demand_iam(self, method="reject"):
+        """Refuses the password of members, or demands another one. Since 16, the right to grant rds_iam makes its owner one, so there the shop's users stand for it."""
         members = "+rds_iam" if self.version < 16 else "+shopease_migrate,+shopease"
-        (self.data / "pg_hba.conf").write_text(f"host all {members} 127.0.0.1/32 reject\nhost all all 127.0.0.1/32 trust\n")
+        (self.data / "pg_hba.conf").write_text(f"host all {members} 127.0.0.1/32 {method}\nhost all all 127.0.0.1/32 trust\n")
         self.run("pg_ctl", "reload", "--pgdata", self.data)
 
     def accept_everybody(self):

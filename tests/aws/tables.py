@@ -70,7 +70,7 @@ SETTINGS = {
     },
     "services": {
         "aws_ecs_service": [
-            "alarms", "deployment_circuit_breaker", "deployment_maximum_percent", "deployment_minimum_healthy_percent", "desired_count",
+            "alarms", "capacity_provider_strategy", "deployment_circuit_breaker", "deployment_maximum_percent", "deployment_minimum_healthy_percent", "desired_count",
             "health_check_grace_period_seconds", "launch_type", "load_balancer", "network_configuration", "service_connect_configuration",
             "service_registries", "task_definition",
         ],

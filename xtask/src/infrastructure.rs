@@ -2,6 +2,7 @@
 //! environment on moto (apply, a second plan without changes, the tables of what exists, destroy). Everything runs on a
 //! copy, so that neither state nor plugins get into the sources, and concurrent runs do not interfere.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::test::Outcome;
-use crate::tools::{Scratch, command, find_program, output, python_programs, root};
+use crate::tools::{Scratch, command, execute_logged, find_program, output, python_programs, root};
 use crate::{postgres, terraform_modules};
 
 /// The environments, and what none of them sets: `terraform/emulator/serverless.tfvars`.
@@ -25,6 +26,9 @@ const WITH_SECRETS: &str = "staging";
 pub const BOOTSTRAP: &str = "bootstrap";
 /// Copies of the stack and of the bootstrap with their override and states, next to the sources that other checks use.
 const COPIES: [(&str, &str); 2] = [("stack", "emulated"), (BOOTSTRAP, "bootstrapped")];
+/// Override the provider and the backend of a copy, so that it reaches the emulator and keeps its state in a file.
+const PROVIDER: &str = "provider_override.tf";
+const BACKEND: &str = "backend_override.tf";
 /// What Terraform applied or planned, as JSON.
 const STATES: &str = "states";
 /// Location of the functions' artifacts, as in `terraform/emulator/emulator.tfvars`.
@@ -92,7 +96,9 @@ impl WorkingCopy {
         for (source, emulated) in COPIES {
             let emulated = copy.join("terraform").join(emulated);
             copy_tree(&root().join("terraform").join(source), &emulated)?;
-            fs::copy(root().join("terraform/emulator/provider_override.tf"), emulated.join("provider_override.tf"))?;
+            for file in [PROVIDER, BACKEND] {
+                fs::copy(root().join("terraform/emulator").join(file), emulated.join(file))?;
+            }
         }
         Ok(Self { terraform, directory, plugins: plugin_directory() })
     }
@@ -115,11 +121,34 @@ impl WorkingCopy {
     fn terraform(&self, directory: &str) -> Command {
         let mut terraform = command(&self.terraform);
         terraform.current_dir(self.directory.path().join("terraform").join(directory));
-        terraform.env("TF_IN_AUTOMATION", "1").env("CHECKPOINT_DISABLE", "1").env_remove("TF_DATA_DIR");
-        if std::env::var_os("TF_CLI_CONFIG_FILE").is_some_and(|file| !Path::new(&file).exists()) {
-            terraform.env_remove("TF_CLI_CONFIG_FILE");
-        }
+        for_terraform(&mut terraform);
         terraform
+    }
+
+    /// Runs the pipeline from an empty account to an empty account, or only its first deployments: `tests/aws/rehearse.py`.
+    ///
+    /// # Errors
+    /// If a tool cannot be installed, or a step ends differently than it must.
+    pub fn rehearse(&self, shopease: &Path, whole: bool) -> Result<()> {
+        let copy = self.directory.path();
+        copy_tree(&root().join(".github"), &copy.join(".github"))?;
+        for (sources, _) in COPIES {
+            let sources = copy.join("terraform").join(sources);
+            fs::copy(root().join("terraform/emulator").join(PROVIDER), sources.join(PROVIDER))?;
+        }
+        let described = copy.join("rehearsal.json");
+        let moto = Moto::start(&copy.join("terraform/emulator"), |server| {
+            server.env("TASK_RUNNER", root().join("tests/aws/rehearsal/run_task.py")).env("REHEARSAL", &described);
+        })?;
+        let programs = moto_programs()?;
+        let mut rehearsal = command(programs.join("python"));
+        rehearsal.arg("tests/aws/rehearse.py").arg(copy).arg(shopease).arg(postgres::binaries()?);
+        rehearsal.args(whole.then_some("--whole")).env("REHEARSAL", described).env("PATH", first_on_path(&programs)?);
+        for_terraform(&mut rehearsal).env("PYTHONDONTWRITEBYTECODE", "1");
+        if let Some(plugins) = &self.plugins {
+            rehearsal.env("TF_CLI_ARGS_init", format!("-plugin-dir={}", plugins.display()));
+        }
+        execute_logged("rehearse", moto.of(&mut rehearsal))
     }
 
     fn init(&self, directory: &str, arguments: &[&str]) -> Result<()> {
@@ -175,7 +204,9 @@ impl WorkingCopy {
     /// # Errors
     /// If moto or the provider cannot be installed.
     pub fn start_moto(&self) -> Result<Moto> {
-        let moto = Moto::start(&self.directory.path().join("terraform/emulator"))?;
+        let moto = Moto::start(&self.directory.path().join("terraform/emulator"), |server| {
+            server.args(ARTEFACTS);
+        })?;
         COPIES.iter().try_for_each(|(_, emulated)| self.init(emulated, &[]))?;
         Ok(moto)
     }
@@ -261,9 +292,7 @@ impl WorkingCopy {
         for name in ["STRIPE_KEY", "WEBHOOK_SECRET", "DATADOG_KEY"] {
             shell.env(name, "set by an operator");
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let programs = moto_programs()?;
-        shell.env("PATH", std::env::join_paths([programs].into_iter().chain(std::env::split_paths(&path)))?);
+        shell.env("PATH", first_on_path(&moto_programs()?)?);
         quiet(moto.of(&mut shell))?;
         let stack = self.directory.path().join("terraform").join(copy_of(WITH_SECRETS)).join("main.tf");
         let (before, after) = ("API key of Datadog's log intake", "Key of Datadog's intake");
@@ -309,6 +338,22 @@ fn moto_programs() -> Result<PathBuf> {
     python_programs("moto", &["moto[server]==5.2.5", "awscli==1.46.2"])
 }
 
+/// `PATH` with this directory before the others.
+fn first_on_path(directory: &Path) -> Result<OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::iter::once(directory.to_path_buf()).chain(std::env::split_paths(&path));
+    Ok(std::env::join_paths(directories)?)
+}
+
+/// Settings for Terraform in a process that runs it.
+fn for_terraform(command: &mut Command) -> &mut Command {
+    command.env("TF_IN_AUTOMATION", "1").env("CHECKPOINT_DISABLE", "1").env_remove("TF_DATA_DIR");
+    if std::env::var_os("TF_CLI_CONFIG_FILE").is_some_and(|file| !Path::new(&file).exists()) {
+        command.env_remove("TF_CLI_CONFIG_FILE");
+    }
+    command
+}
+
 /// A moto server that ends with this value, because its standard input ends.
 pub struct Moto {
     process: Child,
@@ -316,12 +361,13 @@ pub struct Moto {
 }
 
 impl Moto {
-    fn start(emulator: &Path) -> Result<Self> {
+    fn start(emulator: &Path, configure: impl FnOnce(&mut Command)) -> Result<Self> {
         let python = moto_programs()?.join("python");
         let log_file = emulator.join("moto.log");
         let log = File::create(&log_file)?;
         let mut server = command(python);
-        server.current_dir(emulator).arg("moto_server.py").args(ARTEFACTS);
+        server.current_dir(emulator).arg("moto_server.py");
+        configure(&mut server);
         let process = server.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn()?;
         let mut moto = Self { process, port: 0 };
         let output = moto.process.stdout.take().context("moto has no output")?;

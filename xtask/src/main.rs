@@ -12,6 +12,7 @@ mod mutate;
 mod next_release;
 mod pipeline;
 mod postgres;
+mod rehearse;
 mod release;
 mod retry;
 mod sam;
@@ -64,6 +65,8 @@ enum Command {
     Tables,
     /// Break the infrastructure on purpose, and report which check notices.
     Mutate(mutate::MutateArgs),
+    /// Rehearse the pipeline on an emulated AWS: deploy, deploy again, roll out, roll back, destroy.
+    Rehearse,
     /// Start a temporary PostgreSQL and print its URL; stop it with Ctrl-C.
     Postgres,
 }
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::Release { version } => release::run(&version),
         Command::Tables => infrastructure::write_tables(),
         Command::Mutate(args) => mutate::run(&args),
+        Command::Rehearse => rehearse::run(),
         Command::Postgres => postgres::lend(),
     };
     match result {

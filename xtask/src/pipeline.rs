@@ -50,7 +50,7 @@ pub fn run() -> Result<Outcome> {
         execute(command(linters.join("hadolint")).args(configuration).args(known_to_git(&["*Dockerfile"])?))
     })?;
     timed("shellcheck", || {
-        let scripts = known_to_git(&["*.sh", ".ci/run"])?;
+        let scripts = known_to_git(&["*.sh", ".ci/run", "tests/aws/rehearsal/docker", "tests/aws/rehearsal/skopeo"])?;
         execute(command(linters.join("shellcheck")).args(["--external-sources", "--severity=style"]).args(scripts))
     })?;
     timed("links of the documents", || {

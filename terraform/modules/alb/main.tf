@@ -18,24 +18,29 @@ locals {
       })
     }
   ]...)
-  pairs = distinct([for rule in var.routes.rules : "${rule.area}/${rule.service}"])
+  pairs     = distinct([for rule in var.routes.rules : "${rule.area}/${rule.service}"])
+  all_pairs = distinct(concat(local.pairs, ["${var.routes.default.area}/${var.routes.default.service}"]))
 
   # Targets of an area: [{ arn, weight }], without groups that do not exist.
   targets = {
-    for pair in distinct(concat(local.pairs, ["${var.routes.default.area}/${var.routes.default.service}"])) :
+    for pair in local.all_pairs :
     pair => concat(
       [{
         arn    = aws_lb_target_group.service[split("/", pair)[1]].arn
-        weight = 100 - local.lambda_weight[split("/", pair)[0]] - local.canary_weight[split("/", pair)[1]]
+        weight = 100 - local.lambda_weight[split("/", pair)[0]] - local.canary_weight[pair]
       }],
-      [for service in var.services : { arn = aws_lb_target_group.service[service].arn, weight = local.canary_weight[split("/", pair)[1]] }
+      [for service in var.services : { arn = aws_lb_target_group.service[service].arn, weight = local.canary_weight[pair] }
       if service == "${split("/", pair)[1]}-canary"],
       [for area, arn in var.lambda_target_group_arns : { arn = arn, weight = local.lambda_weight[area] } if area == split("/", pair)[0]],
     )
   }
   areas         = sort(distinct(concat([var.routes.default.area], [for rule in var.routes.rules : rule.area])))
   lambda_weight = { for area in local.areas : area => contains(keys(var.lambda_target_group_arns), area) ? lookup(var.lambda_weights, area, 0) : 0 }
-  canary_weight = { for service in var.services : service => contains(var.services, "${service}-canary") ? var.canary_weight : 0 }
+  # A share of what Fargate serves, so that it exists at every weight of the functions.
+  canary_weight = {
+    for pair in local.all_pairs :
+    pair => contains(var.services, "${split("/", pair)[1]}-canary") ? ceil((100 - local.lambda_weight[split("/", pair)[0]]) * var.canary_weight / 100) : 0
+  }
 }
 
 resource "aws_lb" "this" {

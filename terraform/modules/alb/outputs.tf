@@ -51,3 +51,27 @@ output "pages" {
   description = "Path patterns of services outside the shop's route table, for tests."
   value       = { for service, rule in aws_lb_listener_rule.page : service => flatten([for condition in rule.condition : [for pattern in condition.path_pattern : tolist(pattern.values)]]) }
 }
+
+output "forwards" {
+  description = "Every forward action that reaches a function, for the module that moves requests between the paths."
+  value = merge(
+    {
+      for key, rule in local.rules : key => {
+        rule_arn     = aws_lb_listener_rule.area[key].arn
+        listener_arn = null
+        service_arn  = aws_lb_target_group.service[rule.service].arn
+        function_arn = var.lambda_target_group_arns[rule.area]
+        targets      = local.targets["${rule.area}/${rule.service}"]
+      } if contains(keys(var.lambda_target_group_arns), rule.area)
+    },
+    {
+      for area, service in { (var.routes.default.area) = var.routes.default.service } : "default" => {
+        rule_arn                                       = null
+        listener_arn                                   = aws_lb_listener.https.arn
+        service_arn                                    = aws_lb_target_group.service[service].arn
+        function_arn                                   = var.lambda_target_group_arns[area]
+        targets                                        = local.targets["${area}/${service}"]
+      } if contains(keys(var.lambda_target_group_arns), area)
+    },
+  )
+}

@@ -103,7 +103,7 @@ variable "lambda_weights" {
 }
 
 variable "canary_weight" {
-  description = "Percentage of requests that the canary of a Fargate service serves, if there is one."
+  description = "Percentage of the requests to a Fargate service that its canary serves, if there is one."
   type        = number
   default     = 0
   nullable    = false

@@ -33,7 +33,7 @@ locals {
   # shared account, by local.denials.
   services = [
     "acm", "apigateway", "application-autoscaling", "cloudwatch", "dynamodb", "ec2", "ecs", "elasticloadbalancing", "events",
-    "lambda", "logs", "rds", "servicediscovery", "sns", "sqs", "wafv2",
+    "lambda", "logs", "rds", "servicediscovery", "sns", "sqs", "states", "wafv2",
   ]
 
   policy = jsonencode({
@@ -112,7 +112,7 @@ locals {
           Resource = local.roles
           Condition = {
             StringEquals = {
-              "iam:PassedToService" = ["ecs-tasks.amazonaws.com", "lambda.amazonaws.com", "monitoring.rds.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
+              "iam:PassedToService" = ["ecs-tasks.amazonaws.com", "events.amazonaws.com", "lambda.amazonaws.com", "monitoring.rds.amazonaws.com", "states.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
             }
           }
         },
@@ -187,16 +187,17 @@ locals {
         Sid    = "MostThatTheShopCalls"
         Effect = "Allow"
         Action = [
+          "cloudwatch:DescribeAlarms",
           "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable",
           "dynamodb:DescribeTimeToLive", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem",
           "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces",
           "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
           "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
-          "events:PutEvents", "kms:Decrypt", "kms:GenerateDataKey",
+          "elasticloadbalancing:ModifyListener", "elasticloadbalancing:ModifyRule", "events:PutEvents", "kms:Decrypt", "kms:GenerateDataKey",
           "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", "logs:PutRetentionPolicy",
           "rds-db:connect", "s3:GetObject", "s3:ListBucket", "secretsmanager:GetSecretValue", "ses:SendEmail", "ses:SendRawEmail", "sns:Publish",
           "sqs:DeleteMessage", "sqs:ReceiveMessage",
-          "ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+          "ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "states:StartExecution", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
         ]
         Resource = "*"
       },

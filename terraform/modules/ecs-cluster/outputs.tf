@@ -1,6 +1,8 @@
 output "arn" {
   description = "ARN of the cluster."
   value       = aws_ecs_cluster.this.arn
+  # A service on Spot can exist only while the cluster has that capacity.
+  depends_on = [aws_ecs_cluster_capacity_providers.this]
 }
 
 output "name" {

@@ -64,7 +64,7 @@ resource "aws_ecs_service" "fixed" {
   cluster                            = var.cluster_arn
   task_definition                    = aws_ecs_task_definition.this.arn
   desired_count                      = var.desired_count
-  launch_type                        = "FARGATE"
+  launch_type                        = var.spot ? null : "FARGATE"
   platform_version                   = "LATEST"
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
@@ -78,6 +78,14 @@ resource "aws_ecs_service" "fixed" {
   network_configuration {
     subnets         = var.subnet_ids
     security_groups = [var.security_group_id]
+  }
+
+  dynamic "capacity_provider_strategy" {
+    for_each = var.spot ? ["FARGATE_SPOT"] : []
+    content {
+      capacity_provider = capacity_provider_strategy.value
+      weight            = 1
+    }
   }
 
   load_balancer {
@@ -143,7 +151,7 @@ resource "aws_ecs_service" "scaled" {
   cluster                            = var.cluster_arn
   task_definition                    = aws_ecs_task_definition.this.arn
   desired_count                      = var.desired_count
-  launch_type                        = "FARGATE"
+  launch_type                        = var.spot ? null : "FARGATE"
   platform_version                   = "LATEST"
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
@@ -157,6 +165,14 @@ resource "aws_ecs_service" "scaled" {
   network_configuration {
     subnets         = var.subnet_ids
     security_groups = [var.security_group_id]
+  }
+
+  dynamic "capacity_provider_strategy" {
+    for_each = var.spot ? ["FARGATE_SPOT"] : []
+    content {
+      capacity_provider = capacity_provider_strategy.value
+      weight            = 1
+    }
   }
 
   load_balancer {

@@ -47,3 +47,8 @@ output "deployment" {
   description = "Minimum and maximum percentage of tasks during a deployment, for tests."
   value       = { least = one(local.services[*].deployment_minimum_healthy_percent), most = one(local.services[*].deployment_maximum_percent) }
 }
+
+output "capacity" {
+  description = "Where tasks run: FARGATE or FARGATE_SPOT, for tests."
+  value       = one([for service in local.services : length(service.capacity_provider_strategy) == 0 ? service.launch_type : one(service.capacity_provider_strategy).capacity_provider])
+}

@@ -241,3 +241,10 @@ variable "wait_for_steady_state" {
   default     = true
   nullable    = false
 }
+
+variable "spot" {
+  description = "Whether tasks run on Fargate Spot: cheaper, but AWS may stop each with two minutes' notice."
+  type        = bool
+  default     = false
+  nullable    = false
+}

@@ -2,6 +2,7 @@
 environment = {
   name                    = "dev"
   cidr_block              = "10.10.0.0/16"
+  spot                    = true
   frontend                = { cpu = 256, memory_mb = 512, desired = 1 }
   backend                 = { cpu = 256, memory_mb = 512, desired = 1 }
   database                = { class = "db.t4g.micro", backup_days = 1 }

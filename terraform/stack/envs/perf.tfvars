@@ -2,6 +2,7 @@
 environment = {
   name                    = "perf"
   cidr_block              = "10.20.0.0/16"
+  spot                    = true
   autoscaling             = true
   frontend                = { cpu = 512, memory_mb = 1024, desired = 2, min = 2, max = 10 }
   backend                 = { cpu = 1024, memory_mb = 2048, desired = 2, min = 2, max = 10 }

@@ -12,7 +12,9 @@ environment = {
   api_requests_per_second = 1000
   quiet_hours             = 24
   budget_usd              = 1200
+  rollout                 = { percent = 10, minutes = 10 }
 }
 
 egress             = { nat_gateways = 2 }
 lambda_concurrency = 25
+path_shift         = { hold_minutes = 30 }

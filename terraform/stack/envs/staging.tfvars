@@ -9,7 +9,9 @@ environment = {
   log_retention_days      = 14
   api_requests_per_second = 500
   budget_usd              = 300
+  rollout                 = { percent = 10, minutes = 5 }
 }
 
 lambda_weight    = 10
 task_connections = 12
+path_shift       = { hold_minutes = 30 }

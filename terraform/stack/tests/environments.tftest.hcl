@@ -52,6 +52,11 @@ run "dev" {
   }
 
   assert {
+    condition     = module.backend["backend"].capacity == "FARGATE_SPOT" && module.frontend["frontend"].capacity == "FARGATE_SPOT" && module.payments[0].capacity == "FARGATE"
+    error_message = "Tasks of dev must run on Spot, except the ledger of test payments, which is in memory."
+  }
+
+  assert {
     condition     = module.rds[0].identifier == "shopease-dev"
     error_message = "dev must have its own database."
   }

@@ -153,15 +153,52 @@ run "a_long_name" {
 # Weights
 ################################################################################
 
-run "weights_above_100_together" {
+run "prod_like_on_spot" {
   command = plan
 
   variables {
-    lambda_weight = 60
-    canary        = { digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444", weight = 50 }
+    environment = {
+      name       = "staging"
+      spot       = true
+      cidr_block = "10.0.0.0/16"
+      frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
+      backend    = { cpu = 256, memory_mb = 512, desired = 1 }
+      database   = { class = "db.t4g.small" }
+      budget_usd = 100
+    }
   }
 
-  expect_failures = [terraform_data.weights]
+  expect_failures = [var.environment]
+}
+
+run "paths_shift_between_stores" {
+  command = plan
+
+  variables {
+    path_shift    = {}
+    lambda_weight = 100
+    store         = { fargate = "postgres", lambda = "dynamodb" }
+  }
+
+  expect_failures = [var.path_shift]
+}
+
+run "a_rollout_that_no_alarm_can_end" {
+  command = plan
+
+  variables {
+    environment = {
+      name       = "staging"
+      cidr_block = "10.0.0.0/16"
+      frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
+      backend    = { cpu = 256, memory_mb = 512, desired = 1 }
+      database   = { class = "db.t4g.small" }
+      budget_usd = 100
+      rollout    = { percent = 10, minutes = 2 }
+    }
+  }
+
+  expect_failures = [var.environment]
 }
 
 run "a_weight_above_100" {

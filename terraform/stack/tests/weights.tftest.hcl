@@ -42,13 +42,14 @@ run "canary_inside_the_environment" {
   command = plan
 
   variables {
-    lambda_weight = 20
-    canary        = { digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444", weight = 5 }
+    lambda_weight  = 20
+    lambda_weights = { catalog = 100 }
+    canary         = { digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444", weight = 5 }
   }
 
   assert {
-    condition     = output.weights["cart-frontend-1"] == [75, 5, 20]
-    error_message = "One rule must have three groups: the service, its canary, the function."
+    condition     = output.weights["cart-frontend-1"] == [76, 4, 20] && output.weights["catalog-backend-1"] == [0, 0, 100]
+    error_message = "One rule must have three groups: the service, its canary with a share of what Fargate serves, the function."
   }
 
   assert {
