@@ -157,6 +157,9 @@ pub(in crate::http) async fn change_selected(
         }
         PostedForm::Stale(fields) => {
             let (typed, problem) = (Typed(fields), stale_form());
+            if super::admin::require_operator(&app, &visitor, PRODUCTS).await.is_err() {
+                return Err(problem.into());
+            }
             let selected = typed.all("handle");
             (typed, (problem.status_code(), vec![texts::on_page(&problem)], selected))
         }
