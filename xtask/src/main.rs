@@ -66,7 +66,7 @@ enum Command {
     /// Break the infrastructure on purpose, and report which check notices.
     Mutate(mutate::MutateArgs),
     /// Rehearse the pipeline on an emulated AWS: deploy, deploy again, roll out, roll back, destroy.
-    Rehearse,
+    Rehearse(rehearse::RehearseArgs),
     /// Start a temporary PostgreSQL and print its URL; stop it with Ctrl-C.
     Postgres,
 }
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
         Command::Release { version } => release::run(&version),
         Command::Tables => infrastructure::write_tables(),
         Command::Mutate(args) => mutate::run(&args),
-        Command::Rehearse => rehearse::run(),
+        Command::Rehearse(args) => rehearse::run(&args),
         Command::Postgres => postgres::lend(),
     };
     match result {

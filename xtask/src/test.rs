@@ -130,10 +130,6 @@ const STEPS: &[Step] = &[
     Step::beside("pipeline", "linters of workflows, templates, Dockerfile, compose file, scripts, links", |_| {
         crate::pipeline::run()
     }),
-    // Its program is compiled by then, since it is the last beside the others.
-    Step::beside("rehearse", "the pipeline's scripts on an emulated AWS: two deployments, a secret, destroy", |args| {
-        crate::rehearse::step(args.nightly)
-    }),
     Step::last("timing", "time limits: tests that judge how long something took", |args| {
         tests("timing", args, &["timing::", "--test-threads=1"])
     }),
