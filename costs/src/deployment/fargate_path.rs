@@ -21,15 +21,16 @@ pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     // During a rolling deployment the new tasks run beside the old ones, at least a minute (the billing minimum).
     let overlap = options.deploy_overlap_minutes.max(Decimal::ONE) / dec!(60);
     let deploys = options.deploys_per_month * sheet.months();
+    let purchase = if environment.stack.environment.spot { Purchase::Spot } else { Purchase::OnDemand };
     for (_, service) in environment.services() {
         let hours = task_hours(sheet, service, load) + deploys * environment.least(service) * overlap;
         let size = [service.cpu, service.memory_mb].map(|size| size / UNITS);
-        sheet.add(Part::Compute, &tasks(Quantity::new(hours, known), size))?;
+        sheet.add(Part::Compute, &tasks(Quantity::new(hours, known), size, purchase))?;
     }
     let modules = &environment.stack.modules;
     if environment.stack.payment_provider == PaymentProvider::Fake {
         let size = modules.payments.map(|size| size / UNITS);
-        sheet.add(Part::Compute, &tasks(Quantity::declared(sheet.hours()), size))?;
+        sheet.add(Part::Compute, &tasks(Quantity::declared(sheet.hours()), size, Purchase::OnDemand))?;
         charge_namespace(sheet, Decimal::ONE)?;
     }
     let images = modules.images_kept * sheet.measured.image_gb * sheet.months();
@@ -37,7 +38,7 @@ pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
 }
 
 /// Tasks of a size in vCPU and GB.
-pub fn tasks(hours: Quantity, [vcpu, memory_gb]: [Decimal; 2]) -> Fargate {
+pub fn tasks(hours: Quantity, [vcpu, memory_gb]: [Decimal; 2], purchase: Purchase) -> Fargate {
     Fargate {
         task_hours: Some(hours),
         runs: None,
@@ -45,7 +46,7 @@ pub fn tasks(hours: Quantity, [vcpu, memory_gb]: [Decimal; 2]) -> Fargate {
         memory_gb: Quantity::declared(memory_gb),
         ephemeral_gb: None,
         architecture: ARCHITECTURE,
-        purchase: Purchase::OnDemand,
+        purchase,
         public_ipv4_addresses: None,
     }
 }

@@ -116,7 +116,8 @@ fn busy(sheet: &Sheet<'_>, requests: Decimal) -> Decimal {
 
 /// Metrics in alarms of the modules: two of the load balancer, five of a service, four of the database, two of the table and of a
 /// function, two of a function behind a load balancer, one of the HTTP API, and those of what the shop counts: four of the worker,
-/// two of each process that changes orders. The service of the test payments has no alarms of CPU and memory.
+/// two of each process that changes orders; twenty of the shift between paths (responses and failures of each target group). The
+/// service of the test payments has no alarms of CPU and memory.
 fn alarms(sheet: &Sheet<'_>) -> usize {
     let stack = &sheet.environment.stack;
     let functions = stack.modules.function_memory_mb.len() - usize::from(!sheet.worker_is_function());
@@ -134,6 +135,7 @@ fn alarms(sheet: &Sheet<'_>) -> usize {
         + when(sheet.tasks(), 2)
         + when(sheet.functions(), 2 * functions + 2 * 2)
         + when(sheet.functions() && sheet.deployment.front == Front::Alb, 2 * areas)
+        + when(sheet.tasks() && sheet.functions() && stack.path_shift.is_some(), 20)
         + when(database, 4)
         + when(table, 2)
         + when(api, 1)

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Outcome;
 use crate::deployment::{invocations, tasks};
 use crate::line::Line;
+use crate::services::fargate::Purchase;
 use crate::services::lambda::Lambda;
 use crate::services::{Context, Quantity, Statement};
 
@@ -30,7 +31,8 @@ impl ComputeCost {
         let mut fargate = Vec::new();
         for service in &outcome.fargate.services {
             let hours = Quantity::derived(decimal(service.tasks)).times(Decimal::from(outcome.hours))?;
-            let tasks = tasks(hours, [service.vcpu, service.memory_gb].map(decimal));
+            let size = [service.vcpu, service.memory_gb].map(decimal);
+            let tasks = tasks(hours, size, Purchase::OnDemand);
             let named = |line: Line| Line { name: format!("{}: {}", service.name, line.name), ..line };
             fargate.extend(Statement::of(&tasks, context)?.lines.into_iter().map(named));
         }

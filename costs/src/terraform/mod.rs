@@ -48,6 +48,8 @@ pub struct Stack {
     pub egress: Egress,
     /// Where the lines of tasks go.
     pub log_destination: LogDestination,
+    /// Whether a failing path loses its requests to the other one.
+    pub path_shift: Option<PathShift>,
     /// What the modules set for every environment; not a variable.
     #[serde(skip_deserializing)]
     pub modules: Modules,
@@ -60,6 +62,8 @@ pub struct Sizes {
     pub name: String,
     /// A web ACL before the load balancer.
     pub web_acl: bool,
+    /// Whether the services run on spare capacity.
+    pub spot: bool,
     /// Whether the number of tasks follows the load.
     pub autoscaling: bool,
     /// The service that renders pages.
@@ -128,6 +132,13 @@ pub struct Egress {
     pub nat_gateways: Decimal,
     /// Services with an interface endpoint in each zone.
     pub interface_endpoints: Vec<String>,
+}
+
+/// The variable `path_shift`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PathShift {
+    /// Minutes after which a path that failed may recover.
+    pub hold_minutes: Decimal,
 }
 
 /// The variable `log_destination`.
