@@ -32,6 +32,8 @@ from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.iam.access_control import PermissionResult
 from moto.rds.models import DBInstance, DBParameterGroup
 from moto.s3.models import FakeBucket
+from moto.sesv2.responses import SESV2Response
+from moto.sesv2.urls import url_paths as sesv2_urls
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_aws_sdk
 from moto.stepfunctions.responses import StepFunctionResponse
 from moto.server import ThreadedMotoServer
@@ -182,6 +184,40 @@ def create_service(original, request):
     if request._get_param("capacityProviderStrategy"):
         service.launch_type = "FARGATE"
     return answer
+
+
+# SES: the event destinations of configuration sets, which moto does not have, and the options of a set, where it returns empty maps.
+event_destinations = {}
+SET_URL = "{0}/v2/email/configuration-sets/(?P<ConfigurationSetName>[^/]+)"
+for path in ["/event-destinations$", "/event-destinations/(?P<EventDestinationName>[^/]+)$"]:
+    sesv2_urls[SET_URL + path] = SESV2Response.dispatch
+
+
+def destinations_of(request):
+    return event_destinations.setdefault(request._get_param("ConfigurationSetName"), [])
+
+
+@replaces(SESV2Response, "create_configuration_set_event_destination")
+def create_event_destination(_, request):
+    destinations_of(request).append({"Name": request._get_param("EventDestinationName"), **request._get_param("EventDestination")})
+    return "{}"
+
+
+@replaces(SESV2Response, "get_configuration_set_event_destinations")
+def get_event_destinations(_, request):
+    return json.dumps({"EventDestinations": destinations_of(request)})
+
+
+@replaces(SESV2Response, "delete_configuration_set_event_destination")
+def delete_event_destination(_, request):
+    destinations_of(request).clear()
+    return "{}"
+
+
+@replaces(SESV2Response, "get_configuration_set")
+def get_configuration_set(original, request):
+    options = {name: value for name, value in json.loads(original(request)).items() if value}
+    return json.dumps({**options, "SendingOptions": {"SendingEnabled": True}})
 
 
 # CloudWatch: the state that alarms must have, which moto ignores if they are selected by name.

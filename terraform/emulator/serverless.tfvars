@@ -14,5 +14,5 @@ store            = { fargate = "dynamodb", lambda = "dynamodb" }
 lambda_weight    = 100
 payment_provider = "fake"
 log_destination  = "cloudwatch"
-egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "email", "kms", "logs", "ssm"] }
+egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "email", "kms", "logs", "sqs", "ssm"] }
 mail             = { transport = "ses", from = "Shop <orders@shop.example.test>" }

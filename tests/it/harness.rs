@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -122,6 +122,8 @@ pub struct TestShop {
     pub provider: FakeProvider,
     pub local: LocalShop,
     pub app: App,
+    /// Built once, from `app`: it takes longer than a request.
+    router: OnceLock<Router>,
     /// Router and worker of separate functions, if they replace those of one process.
     functions: Option<(Router, LocalShop)>,
     sends_mail: bool,
@@ -149,7 +151,8 @@ impl TestShop {
         let local = LocalShop::new(store.clone(), payments, Arc::new(clock.clone()), ids.clone(), shop);
         // With its own IDs, so that the shop's IDs do not depend on the number of requests.
         let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http).with_api_reference();
-        Self { store, clock, ids, ledger, provider, local, app, functions: None, sends_mail: false }
+        let router = OnceLock::new();
+        Self { store, clock, ids, ledger, provider, local, app, router, functions: None, sends_mail: false }
     }
 
     /// The same shop as functions, with their router and worker.
@@ -173,7 +176,7 @@ impl TestShop {
         let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
         let local = LocalShop::new(self.store.clone(), payments, Arc::new(self.clock.clone()), ids, shop);
         let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http).with_api_reference();
-        Self { local, app, ..self }
+        self.serving(local, app)
     }
 
     /// The same shop, sending mail: accounts confirm their email address with a link.
@@ -184,7 +187,7 @@ impl TestShop {
         }
         let shop = Self { sends_mail: true, ..self };
         let (local, app) = shop.function(shop.store.clone(), 8);
-        Self { local, app, ..shop }
+        shop.serving(local, app)
     }
 
     /// The same shop, which ships with a demo catalog of these products.
@@ -195,12 +198,18 @@ impl TestShop {
         let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
         let local = LocalShop::new(self.store.clone(), payments, Arc::new(self.clock.clone()), self.ids.clone(), shop);
         let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http).with_api_reference();
-        Self { local, app, ..self }
+        self.serving(local, app)
+    }
+
+    /// The same shop with other use cases and their pages.
+    fn serving(self, local: LocalShop, app: App) -> Self {
+        Self { local, app, router: OnceLock::new(), ..self }
     }
 
     /// The router of all pages and the whole API.
     pub fn router(&self) -> Router {
-        self.functions.as_ref().map_or_else(|| shop_http::all(self.app.clone()), |(router, _)| router.clone())
+        let all = || self.router.get_or_init(|| shop_http::all(self.app.clone())).clone();
+        self.functions.as_ref().map_or_else(all, |(router, _)| router.clone())
     }
 
     /// A new visitor.

@@ -1,18 +1,19 @@
-//! The generated part of `sam/template.yaml`: functions with their rights, the table and the routes of the HTTP API, from
-//! `functions/settings.json`, `functions/access.json` and the route table. Terraform reads the same sources.
+//! The generated parts of `sam/template.yaml`: variables, functions with their rights, the table and the routes of the HTTP API,
+//! from `functions/settings.json`, `functions/access.json` and the listener rules. Terraform reads the same sources.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_saphyr::{FlowMap, Tagged};
-use shopease_shared::http::listener_rules;
-use shopease_shared::http::routes::{self, Area};
+use shopease_shared::http::listener_rules::{self, LISTENER_RULES};
+use shopease_shared::http::routes::Area;
 
 use crate::tools::root;
 
-const BEGIN: &str = "  # Generated from functions/*.json and the route table by `cargo xtask generate`:\n";
-const END: &str = "  # End of the generated part.\n";
+/// The marks of a generated part, without indentation.
+const BEGIN: &str = "# Generated from functions/*.json and the listener rules by `cargo xtask generate`:\n";
+const END: &str = "# End of the generated part.\n";
 const WORKER: &str = "worker";
 
 /// `functions/settings.json`, as far as this template has a use for it.
@@ -108,11 +109,11 @@ fn arn_of(resource: &str) -> Value {
 /// Whose and where, in an ARN.
 const HERE: &str = "${AWS::Region}:${AWS::AccountId}";
 
-/// `sam/template.yaml` with its functions, table and routes.
+/// `sam/template.yaml` with its generated parts: the variables of all functions, and the resources.
 ///
 /// # Errors
-/// When a source cannot be read, does not fit the areas, or the template has no generated part.
-pub fn template(text: &str) -> Result<String> {
+/// When a source cannot be read, does not fit the areas, or the template does not have these two parts.
+pub fn template(committed: &str) -> Result<String> {
     let settings: Settings = read("functions/settings.json")?;
     let accesses: BTreeMap<String, Vec<Access>> = read("functions/access.json")?;
     let mut known: Vec<_> = Area::ALL.iter().map(|area| area.name()).collect();
@@ -120,21 +121,31 @@ pub fn template(text: &str) -> Result<String> {
     if let Some(stranger) = settings.functions.keys().find(|name| !known.contains(&name.as_str())) {
         bail!("functions/settings.json names {stranger:?}, which is no function");
     }
+    let variables = Fields(settings.variables.iter().map(|(name, value)| (name.clone(), text(value))).collect());
     let mut resources = vec![fields([("Table", table(&settings.table))])];
     for name in known {
         let access = accesses.get(name).with_context(|| format!("functions/access.json lacks {name:?}"))?;
         resources.push(function(name, &settings, access)?);
     }
     resources.push(routes()?);
+    let mut parts = committed.split(BEGIN);
+    let (Some(start), Some(first), Some(second), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        bail!("the template does not have two generated parts, which begin with {BEGIN}");
+    };
+    Ok([start, &generated(&[variables], "        ", first)?, &generated(&resources, "  ", second)?].concat())
+}
+
+/// A generated part from its first mark on, and what follows it, which is kept.
+fn generated(sections: &[Fields], indentation: &str, old: &str) -> Result<String> {
+    let (_, after) = old.split_once(END).with_context(|| format!("a generated part lacks its end: {END}"))?;
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-    let mut sections = Vec::new();
-    for section in resources {
-        let section = serde_saphyr::to_string_with_options(&section, options.clone())?;
-        sections.push(format!("  {}\n", section.trim_end().replace('\n', "\n  ")));
+    let mut texts = Vec::new();
+    for section in sections {
+        let section = serde_saphyr::to_string_with_options(section, options.clone())?;
+        texts.push(format!("{indentation}{}\n", section.trim_end().replace('\n', &format!("\n{indentation}"))));
     }
-    let (before, rest) = text.split_once(BEGIN).with_context(|| format!("the template lacks {BEGIN}"))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("the template lacks {END}"))?;
-    Ok(format!("{before}{BEGIN}{}{END}{after}", sections.join("\n")))
+    Ok(format!("{BEGIN}{}{indentation}{END}{after}", texts.join("\n")))
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &str) -> Result<T> {
@@ -153,17 +164,16 @@ fn function(name: &str, settings: &Settings, access: &[Access]) -> Result<Fields
     let own = settings.functions.get(name).with_context(|| format!("functions/settings.json lacks {name:?}"))?;
     let defaults = &settings.defaults;
     let logical = logical(name);
-    let mut variables = fields([
+    let variables = [
         ("DD_SERVICE", text(format!("shopease-{name}"))),
         ("SHOPEASE_SSM_PREFIX", substituted(format!("/shopease/${{Environment}}/{name}"))),
-    ]);
-    variables.0.extend(settings.variables.iter().map(|(name, value)| (name.clone(), text(value))));
+    ];
     let mut properties = fields([
         ("FunctionName", substituted(format!("shopease-${{Environment}}-{name}"))),
         ("MemorySize", Value::Number(own.memory_mb.or(defaults.memory_mb).context("no memory_mb")?)),
         ("Timeout", Value::Number(own.timeout_seconds.or(defaults.timeout_seconds).context("no timeout_seconds")?)),
         ("Role", arn_of(&format!("{logical}Role"))),
-        ("Environment", map([("Variables", Value::Map(variables))])),
+        ("Environment", line([("Variables", map(variables))])),
     ]);
     if let Some(schedule) = own.schedule.as_ref().or(defaults.schedule.as_ref()) {
         // The next run finds what a failed one left.
@@ -232,28 +242,31 @@ fn role(name: &str, access: &[Access]) -> Value {
         // These actions know no resources.
         allow(&["xray:PutTelemetryRecords", "xray:PutTraceSegments"], text("*")),
     ];
-    let lambda = line([
+    let lambda = map([
         ("Effect", text("Allow")),
         ("Action", text("sts:AssumeRole")),
         ("Principal", map([("Service", text("lambda.amazonaws.com"))])),
     ]);
-    let document = |statements| map([("Version", text("2012-10-17")), ("Statement", statements)]);
-    let policy = [("PolicyName", text("run")), ("PolicyDocument", document(list(table.chain(others))))];
-    let properties = [("AssumeRolePolicyDocument", document(list([lambda]))), ("Policies", list([map(policy)]))];
+    let document = |statements| [("Version", text("2012-10-17")), ("Statement", list(statements))];
+    let policy = [("PolicyName", text("run")), ("PolicyDocument", map(document(table.chain(others).collect())))];
+    let properties = [("AssumeRolePolicyDocument", line(document(vec![lambda]))), ("Policies", list([map(policy)]))];
     map([("Type", text("AWS::IAM::Role")), ("Properties", map(properties))])
 }
 
-/// A route per path, whatever the method: the function's router answers 405 and HEAD itself, as it does behind a load balancer.
+/// A route per pattern of the listener rules, whatever the method: the function's router answers 405 and HEAD itself, as it does
+/// behind a load balancer.
 fn routes() -> Result<Fields> {
-    let paths: BTreeMap<_, _> = routes::all().map(|route| (route.path, route.area)).collect();
-    let keys =
-        paths.into_iter().map(|(path, area)| (path, format!("ANY {}", path.replace("{*path}", "{path+}")), area));
+    let patterns = LISTENER_RULES.iter().flat_map(|rule| rule.patterns.iter().map(|pattern| (&**pattern, rule.area)));
     let mut resources = fields([]);
-    for (path, key, area) in keys.chain([("/default", "$default".to_owned(), listener_rules::DEFAULT.0)]) {
+    for (pattern, area) in patterns.chain([("$default", listener_rules::DEFAULT.0)]) {
+        let (path, below) = pattern.strip_suffix("/*").map_or((pattern, ""), |path| (path, "/{path+}"));
+        ensure!(!path.contains('*'), "an HTTP API has no pattern {pattern}: it may only end with /*");
+        let key = if path == "$default" { path.to_owned() } else { format!("ANY {path}{below}") };
         // Named by its path: numbers would move with each new path, and two routes may not swap their keys.
-        let words = path.split(|c: char| !c.is_ascii_alphanumeric());
+        let words = format!("{path}{}", below.replace("path+", "below"));
+        let words = words.split(|c: char| !c.is_ascii_alphanumeric());
         let name: String = std::iter::once("Route".to_owned()).chain(words.map(logical)).collect();
-        ensure!(resources.0.iter().all(|(other, _)| *other != name), "two paths are called {name}, one of them {path}");
+        ensure!(resources.0.iter().all(|(other, _)| *other != name), "two routes are called {name}, one of them {key}");
         let route = map([
             ("ApiId", call("!Ref", "Api")),
             ("RouteKey", text(key)),

@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document of the JSON API, generated from the endpoint declarations, as rendered by [`super::reference`].
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
@@ -255,7 +256,9 @@ pub fn json() -> Result<String, serde_json::Error> {
 }
 
 pub(super) async fn document(headers: HeaderMap) -> Result<Response, Problem> {
-    Ok(cacheable_json(&headers, &api())?)
+    // The same for every request.
+    static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(api);
+    Ok(cacheable_json(&headers, &*DOCUMENT)?)
 }
 
 #[cfg(test)]
