@@ -92,7 +92,7 @@ SETTINGS = {
 # Attributes whose values AWS assigns.
 ASSIGNED = ["address", "arn", "arn_suffix", "dns_name", "id", "key_id", "prefix_list_id", "resource_id", "zone_id"]
 # A value that changes from one apply to the next, unlike a name.
-RANDOM = re.compile(r"arn:|db-|\w+/.*[0-9a-f]{16}|[\w-]*\d[\w-]{7,}")
+RANDOM = re.compile(r"arn:|http://|db-|\w+/.*[0-9a-f]{16}|[\w-]*\d[\w-]{7,}")
 # Left when everything in the state is replaced: the key that AWS keeps for a service.
 FOREIGN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
