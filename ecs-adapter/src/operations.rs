@@ -13,7 +13,6 @@ use shopease_mail::returned_mail;
 use shopease_payments::fake::service::{ServiceConfig, WebhookConfig, serve};
 use shopease_payments::fake::{Ledger, LedgerConfig};
 use shopease_process::telemetry;
-use shopease_shop::ShopError;
 use shopease_shop::ports::{Clock as _, Env as _, ProcessEnv, SystemClock, SystemIds};
 use shopease_shop::services::{LocalShop, audit as audit_books};
 use tokio::net::TcpListener;
@@ -61,31 +60,34 @@ const TRY_AGAIN: u8 = 75;
 const MAX_REPORT_BYTES: u64 = 10 * 1024 * 1024;
 
 /// Records a returned mail, whose report is read from standard input. A message about anything else is not an error: people write
-/// to that mailbox, too.
-///
-/// # Errors
-/// If standard input cannot be read, the configuration is invalid, or the store cannot be opened.
-pub async fn record_bounce() -> anyhow::Result<ExitCode> {
+/// to that mailbox, too. After any failure, the mail server is asked to try again, so that no report is lost.
+pub async fn bounce() -> ExitCode {
+    match record_bounce().await {
+        Ok(result) => {
+            println!("{result}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("shopease: {}", crate::in_one_line(&error));
+            ExitCode::from(TRY_AGAIN)
+        }
+    }
+}
+
+async fn record_bounce() -> anyhow::Result<String> {
     let mut report = Vec::new();
     std::io::stdin().take(MAX_REPORT_BYTES).read_to_end(&mut report).context("standard input cannot be read")?;
     let Some(mail) = returned_mail(&report) else {
-        println!("This message reports no undelivered mail of a shop.");
-        return Ok(ExitCode::SUCCESS);
+        return Ok("This message reports no undelivered mail of a shop.".to_owned());
     };
     let settings = Settings::load(true).await?;
     let open = open::store(&settings).await?;
     let payments = open::payments(&settings, &open.store, false).await?;
     let shop = LocalShop::with_system_clock(open.store, payments, settings.shop);
-    match shop.record_undelivered_mail(&mail).await {
-        Ok(Some(order)) => println!("Recorded on order {}: {} ({}).", order.order_number, mail.id.kind, mail.code),
-        Ok(None) => println!("The mail {} is about no order of this shop.", mail.id),
-        Err(error @ ShopError::Unavailable { .. }) => {
-            eprintln!("shopease: {error}");
-            return Ok(ExitCode::from(TRY_AGAIN));
-        }
-        Err(error) => return Err(error.into()),
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(match shop.record_undelivered_mail(&mail).await? {
+        Some(order) => format!("Recorded on order {}: {} ({}).", order.order_number, mail.id.kind, mail.code),
+        None => format!("The mail {} is about no order of this shop.", mail.id),
+    })
 }
 
 /// Options of `audit`.

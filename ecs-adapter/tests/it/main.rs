@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot continue must fail")]
 
+mod bounce;
 mod client;
 mod data_directory;
 mod import;
