@@ -156,7 +156,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Audit(args)) => operations::audit(args).await,
         Some(Command::FakePayments(args)) => operations::fake_payments(args).await,
         Some(Command::Operator { email, reset_password }) => operator::run(email, reset_password).await,
-        Some(Command::Bounce) => Ok(Box::pin(operations::bounce()).await),
+        Some(Command::Bounce) => Ok(operations::bounce().await),
         Some(Command::Person { command }) => person::run(command).await,
         Some(Command::Settings { command }) => shop_settings::run(command).await,
         Some(Command::Assets { command: AssetsCommand::Upload { location, verbose } }) => {

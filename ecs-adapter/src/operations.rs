@@ -62,7 +62,7 @@ const MAX_REPORT_BYTES: u64 = 10 * 1024 * 1024;
 /// Records a returned mail, whose report is read from standard input. A message about anything else is not an error: people write
 /// to that mailbox, too. After any failure, the mail server is asked to try again, so that no report is lost.
 pub async fn bounce() -> ExitCode {
-    match record_bounce().await {
+    match Box::pin(record_bounce()).await {
         Ok(result) => {
             println!("{result}");
             ExitCode::SUCCESS
