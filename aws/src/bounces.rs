@@ -1,4 +1,4 @@
-//! Mails that SES accepted and that came back: its events, by EventBridge, in a queue of SQS. Two calls, signed here (ADR 16).
+//! Returned mails that SES had accepted: its events, by EventBridge, in a queue of SQS. Two calls, signed here (ADR 16).
 
 use std::str::FromStr;
 use std::sync::Arc;

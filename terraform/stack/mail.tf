@@ -1,4 +1,4 @@
-# Mails that SES accepted and that came back: SES -> EventBridge -> queue, which the worker reads. Nothing outside calls the shop for it.
+# Returned mails that SES had accepted: SES -> EventBridge -> queue, which the worker reads. Nothing outside calls the shop for it.
 
 locals {
   mail_set = local.mail_transport == "ses" ? "${local.prefix}-mail" : null
@@ -39,7 +39,7 @@ resource "aws_cloudwatch_event_rule" "bounces" {
   count = local.mail_set == null ? 0 : 1
 
   name        = "${local.prefix}-bounces"
-  description = "Mails of ${local.prefix} that came back"
+  description = "Returned mails of ${local.prefix}"
 
   # The bus has the events of every environment in the account.
   event_pattern = jsonencode({
