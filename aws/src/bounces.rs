@@ -9,6 +9,7 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shopease_process::config::Reader;
+use shopease_shop::domain::MailId;
 use shopease_shop::ports::{BounceQueue, BounceReport, Env, ReturnedMail, Source};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -178,26 +179,18 @@ fn returned(event: &str) -> Option<ReturnedMail> {
     let Tags { mail: [tag] } = mail.tags;
     let status = bounce.bounced_recipients.into_iter().find_map(|recipient| recipient.status);
     Some(ReturnedMail {
-        id: tag.replace('-', ".").parse().ok()?,
-        code: status.unwrap_or(bounce.cause).chars().take(ReturnedMail::MAX_CODE_CHARS).collect(),
+        id: MailId::from_tag(&tag).ok()?,
+        code: status.unwrap_or(bounce.cause),
         at: OffsetDateTime::parse(&bounce.timestamp, &Rfc3339).ok()?,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use shopease_shop::domain::{MailId, MailKind, OrderId, OutboxMessageId};
+    use shopease_shop::testing::fixtures;
     use time::macros::datetime;
 
     use super::*;
-
-    fn id() -> MailId {
-        MailId {
-            event: OutboxMessageId::derive("event"),
-            kind: MailKind::OrderConfirmation,
-            order: Some(OrderId::derive("order")),
-        }
-    }
 
     /// The published example, in the envelope of EventBridge.
     fn event(kind: &str, sub_type: &str, status: Option<&str>, tag: &str) -> String {
@@ -218,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_bounce_is_read_with_its_status_or_its_kind() {
-        let tag = id().to_string().replace('.', "-");
+        let id = fixtures::mail_id();
         for (kind, sub_type, status, code) in [
             ("Permanent", "General", Some("5.1.1"), Some("5.1.1")),
             ("Permanent", "Suppressed", None, Some("Suppressed")),
@@ -226,11 +219,11 @@ mod tests {
             ("Transient", "General", None, None),
         ] {
             let expected = code.map(|code| ReturnedMail {
-                id: id(),
+                id: id.clone(),
                 code: code.to_owned(),
                 at: datetime!(2026-08-05 00:41:02.669 UTC),
             });
-            assert_eq!(returned(&event(kind, sub_type, status, &tag)), expected, "{kind} {sub_type}");
+            assert_eq!(returned(&event(kind, sub_type, status, &id.tag())), expected, "{kind} {sub_type}");
         }
         for other in ["", "{}", r#"{"detail":{"eventType":"Delivery","mail":{"tags":{}}}}"#] {
             assert_eq!(returned(other), None, "{other}");

@@ -56,7 +56,7 @@ impl Mailer for SesMailer {
         let raw = RawMessage::builder().data(Blob::new(encoded.content)).build();
         let raw = raw.map_err(|error| MailError::Unavailable(error.into()))?;
         // SES sets its own `Message-ID`, but names the tags of a mail that comes back. They may not contain dots.
-        let tag = MessageTag::builder().name("mail").value(mail.id.to_string().replace('.', "-")).build();
+        let tag = MessageTag::builder().name("mail").value(mail.id.tag()).build();
         let tag = tag.map_err(|error| MailError::Unavailable(error.into()))?;
         let request = self
             .client

@@ -34,46 +34,20 @@ fn failure(status: &str) -> Option<String> {
     let failed = |group: &&str| field(group, "Action").is_some_and(|action| action.eq_ignore_ascii_case("failed"));
     let code = status.split("\n\n").find(failed).map(|group| field(group, "Status").unwrap_or_default())?;
     let code: String = code.chars().take_while(|&char| char.is_ascii_digit() || char == '.').collect();
-    Some(if code.is_empty() { "5.0.0".to_owned() } else { code.chars().take(ReturnedMail::MAX_CODE_CHARS).collect() })
+    Some(if code.is_empty() { "5.0.0".to_owned() } else { code })
 }
 
 fn mail_id(original: &Message<'_>) -> Option<MailId> {
     original.message_id()?.split('@').next()?.parse().ok()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "testing"))]
 mod tests {
-    use shopease_shop::domain::{MailKind, OrderId, OutboxMessageId};
+    use shopease_shop::testing::fixtures::mail_id as id;
     use time::macros::datetime;
 
     use super::*;
-
-    fn id() -> MailId {
-        MailId {
-            event: OutboxMessageId::derive("event"),
-            kind: MailKind::OrderShipped,
-            order: Some(OrderId::derive("order")),
-        }
-    }
-
-    fn report(status: &str, original: &str) -> String {
-        format!(
-            "From: MAILER-DAEMON@mx.example (Mail Delivery System)\nTo: orders@shop.example\n\
-             Subject: Undelivered Mail Returned to Sender\nDate: Tue, 1 Dec 2026 10:00:00 +0100\nMIME-Version: 1.0\n\
-             Content-Type: multipart/report; report-type=delivery-status; boundary=\"b/1\"\n\n\
-             --b/1\nContent-Type: text/plain; charset=us-ascii\n\nI'm sorry to have to inform you.\n\n\
-             --b/1\n{status}\n\n--b/1\n{original}\n\n--b/1--\n"
-        )
-        .replace('\n', "\r\n")
-    }
-
-    fn status(action: &str, status: &str) -> String {
-        format!(
-            "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\nX-Postfix-Queue-ID: 1\n\n\
-             Final-Recipient: rfc822; ada@example.com\naction: {action}\nStatus: {status}\n\
-             Diagnostic-Code: smtp; 550 5.1.1 user unknown: Status: 9.9.9\n"
-        )
-    }
+    use crate::testing::{delivery_report as report, delivery_status as status};
 
     #[test]
     fn a_failed_delivery_is_read_with_or_without_the_body_of_the_mail() {

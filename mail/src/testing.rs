@@ -169,3 +169,24 @@ async fn converse(socket: TcpStream, state: &Mutex<State>) -> std::io::Result<()
     }
     Ok(())
 }
+
+/// The part of a report that says what became of a mail to a recipient (RFC 3464).
+pub fn delivery_status(action: &str, status: &str) -> String {
+    format!(
+        "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\nX-Postfix-Queue-ID: 1\n\n\
+         Final-Recipient: rfc822; ada@example.com\naction: {action}\nStatus: {status}\n\
+         Diagnostic-Code: smtp; 550 5.1.1 user unknown: Status: 9.9.9\n"
+    )
+}
+
+/// What a mail server reports about a mail, of a [`delivery_status`] and the mail, both with their `Content-Type`.
+pub fn delivery_report(status: &str, original: &str) -> String {
+    let report = format!(
+        "From: MAILER-DAEMON@mx.example (Mail Delivery System)\nTo: orders@shop.example\n\
+         Subject: Undelivered Mail Returned to Sender\nDate: Tue, 1 Dec 2026 10:00:00 +0100\nMIME-Version: 1.0\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=\"b/1\"\n\n\
+         --b/1\nContent-Type: text/plain; charset=us-ascii\n\nI'm sorry to have to inform you.\n\n\
+         --b/1\n{status}\n\n--b/1\n{original}\n\n--b/1--\n"
+    );
+    report.replace("\r\n", "\n").replace('\n', "\r\n")
+}

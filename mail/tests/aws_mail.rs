@@ -9,8 +9,8 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::config::Credentials;
 use shopease_mail::SesMailer;
-use shopease_shop::domain::{MailId, MailKind, OrderId, OutboxMessageId};
 use shopease_shop::ports::{HeaderText, Mail, MailError, Mailbox, Mailer as _};
+use shopease_shop::testing::fixtures;
 use time::macros::datetime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -68,11 +68,7 @@ fn mail() -> Mail {
     let mailbox =
         |name: &str, email: &str| Mailbox { name: HeaderText::new(name), email: email.parse().expect("an address") };
     Mail {
-        id: MailId {
-            event: OutboxMessageId::derive("event"),
-            kind: MailKind::OrderConfirmation,
-            order: Some(OrderId::derive("order")),
-        },
+        id: fixtures::mail_id(),
         from: mailbox("Shop", "orders@shop.example"),
         reply_to: None,
         to: mailbox("Ada", "ada@bücher.example"),
@@ -93,7 +89,7 @@ async fn a_mail_is_sent_as_raw_content_to_its_recipient() {
     assert!(requests[0].contains(r#""Raw":{"Data":""#), "{requests:?}");
     // What is reported about a mail that comes back.
     assert!(requests[0].contains(r#""ConfigurationSetName":"shop-mails""#), "{requests:?}");
-    let tag = mail().id.to_string().replace('.', "-");
+    let tag = mail().id.tag();
     assert!(requests[0].contains(&format!(r#""EmailTags":[{{"Name":"mail","Value":"{tag}"}}]"#)), "{requests:?}");
     assert!(
         tag.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-')),

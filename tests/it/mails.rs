@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use http::StatusCode;
 use serde_json::json;
-use shopease_mail::testing::Relay;
+use shopease_mail::testing::{Relay, delivery_report, delivery_status};
 use shopease_mail::{Audience, MailDirectory, MailSink, Security, SmtpConfig, SmtpMailer, returned_mail};
 use shopease_shared::http as shop_http;
 use shopease_shop::domain::Token;
@@ -252,13 +252,10 @@ impl BounceQueue for Reports {
     }
 }
 
-/// What a mail server reports about a mail that it cannot deliver (RFC 3464).
+/// The report of a mail server that cannot deliver a mail.
 fn undelivered(mail: &str) -> Vec<u8> {
-    let status = "Reporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; ada@example.com\r\nAction: failed\r\nStatus: 5.1.1";
-    let part = |kind: &str, text: &str| format!("--b\r\nContent-Type: {kind}\r\n\r\n{text}\r\n\r\n");
-    let head = "Date: Tue, 1 Dec 2026 10:00:00 +0100\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b";
-    let parts = part("text/plain", "Sorry.") + &part("message/delivery-status", status) + &part("message/rfc822", mail);
-    format!("{head}\r\n\r\n{parts}--b--\r\n").into_bytes()
+    let original = format!("Content-Type: message/rfc822\n\n{mail}");
+    delivery_report(&delivery_status("failed", "5.1.1"), &original).into_bytes()
 }
 
 async fn a_returned_mail_is_shown_on_its_order(shop: TestShop) {

@@ -12,9 +12,9 @@ use serde::Deserialize;
 use serde_json::json;
 use shopease_aws::{S3Assets, SnapshotError, SqsBounces, environment, take_snapshot, upload};
 use shopease_shared::http::EmbeddedAssets;
-use shopease_shop::domain::{MailId, MailKind, OrderId, OutboxMessageId};
 use shopease_shop::ports::{AssetStore as _, BounceQueue as _, Env as _, ProcessEnv};
 use shopease_shop::testing::MapEnv;
+use shopease_shop::testing::fixtures::mail_id;
 
 use crate::assets::{location, same_as_embedded};
 use crate::snapshot::order;
@@ -110,14 +110,6 @@ async fn settings_assets_snapshots_and_bounces_work_against_moto() {
     returned_mails(&moto).await;
 }
 
-fn returned_id() -> MailId {
-    MailId {
-        event: OutboxMessageId::derive("event"),
-        kind: MailKind::OrderShipped,
-        order: Some(OrderId::derive("order")),
-    }
-}
-
 /// An event of SES, as EventBridge puts it into a queue.
 fn bounce() -> String {
     let recipients = json!([{ "emailAddress": "ada@example.com", "action": "failed", "status": "5.1.1" }]);
@@ -125,7 +117,7 @@ fn bounce() -> String {
         "bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": recipients,
         "timestamp": "2026-12-01T09:00:00.000Z"
     });
-    let tags = json!({ "mail": [returned_id().to_string().replace('.', "-")] });
+    let tags = json!({ "mail": [mail_id().tag()] });
     json!({
         "detail-type": "Email Bounced", "source": "aws.ses",
         "detail": { "eventType": "Bounce", "bounce": bounce, "mail": { "tags": tags } }
@@ -139,7 +131,7 @@ async fn returned_mails(moto: &Moto) {
     let reports = queue.receive().await.expect("the worker may");
     let codes: Vec<_> = reports.iter().map(|report| report.mail.as_ref().map(|mail| mail.code.as_str())).collect();
     assert_eq!(codes, [Some("5.1.1"), None]);
-    assert_eq!(reports[0].mail.as_ref().map(|mail| &mail.id), Some(&returned_id()));
+    assert_eq!(reports[0].mail.as_ref().map(|mail| &mail.id), Some(&mail_id()));
     assert_eq!(queue.receive().await.expect("an empty response"), [], "others do not see them meanwhile");
     for report in reports {
         queue.remove(&report.receipt).await.expect("removed");

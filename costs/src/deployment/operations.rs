@@ -116,26 +116,28 @@ fn busy(sheet: &Sheet<'_>, requests: Decimal) -> Decimal {
 
 /// Metrics in alarms of the modules: two of the load balancer, five of a service, four of the database, two of the table and of a
 /// function, two of a function behind a load balancer, one of the HTTP API, and those of what the shop counts: four of the worker,
-/// two of each process that changes orders; twenty of the shift between paths (responses and failures of each target group). The
-/// service of the test payments has no alarms of CPU and memory.
+/// two of each process that changes orders. The service of the test payments has no alarms of CPU and memory. The shift between
+/// paths has an alarm on the responses of all services, two on those and the failures of all functions, each beside the requests, one
+/// on the tasks of each service, and one on itself.
 fn alarms(sheet: &Sheet<'_>) -> usize {
     let stack = &sheet.environment.stack;
     let functions = stack.modules.function_memory_mb.len() - usize::from(!sheet.worker_is_function());
     let areas = stack.modules.function_memory_mb.len() - 1;
+    let services = sheet.environment.services().len();
     let database = sheet.deployment.store == Store::Postgresql;
     let table = !database || (sheet.tasks() && sheet.functions());
     let api = sheet.deployment.front == Front::HttpApi || (stack.http_api && sheet.tasks() && sheet.functions());
     let when = |is: bool, alarms: usize| if is { alarms } else { 0 };
     when(sheet.deployment.front == Front::Alb, 2)
-        + when(
-            sheet.tasks(),
-            5 * sheet.environment.services().len() + 3 * (sheet.services() - sheet.environment.services().len()),
-        )
+        + when(sheet.tasks(), 5 * services + 3 * (sheet.services() - services))
         + 4
         + when(sheet.tasks(), 2)
         + when(sheet.functions(), 2 * functions + 2 * 2)
         + when(sheet.functions() && sheet.deployment.front == Front::Alb, 2 * areas)
-        + when(sheet.tasks() && sheet.functions() && stack.path_shift.is_some(), 20)
+        + when(
+            sheet.tasks() && sheet.functions() && stack.path_shift.is_some(),
+            (services + 1) + 2 * (areas + 1) + services + 1,
+        )
         + when(database, 4)
         + when(table, 2)
         + when(api, 1)

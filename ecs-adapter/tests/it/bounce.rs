@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use shopease_shop::domain::{MailId, MailKind, OrderId, OutboxMessageId};
-use shopease_shop::testing::free_port;
+use shopease_mail::testing::{delivery_report, delivery_status};
+use shopease_shop::testing::{fixtures, free_port};
 
 /// Hands a message to the command, as a mail server does.
 fn bounce(message: &str, variables: &[(&str, &str)]) -> Output {
@@ -18,17 +18,8 @@ fn bounce(message: &str, variables: &[(&str, &str)]) -> Output {
 }
 
 fn report() -> String {
-    let id = MailId {
-        event: OutboxMessageId::derive("event"),
-        kind: MailKind::OrderShipped,
-        order: Some(OrderId::derive("order")),
-    };
-    let status = "Final-Recipient: rfc822; ada@example.com\nAction: failed\nStatus: 5.1.1";
-    format!(
-        "Date: Tue, 1 Dec 2026 10:00:00 +0100\nContent-Type: multipart/report; boundary=b\n\n\
-         --b\nContent-Type: message/delivery-status\n\n{status}\n\n\
-         --b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <{id}@shop.example>\n\n--b--\n"
-    )
+    let original = format!("Content-Type: text/rfc822-headers\n\nMessage-ID: <{}@shop.example>", fixtures::mail_id());
+    delivery_report(&delivery_status("failed", "5.1.1"), &original)
 }
 
 #[test]

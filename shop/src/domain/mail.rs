@@ -18,6 +18,21 @@ pub struct MailId {
     pub order: Option<OrderId>,
 }
 
+impl MailId {
+    /// The same as a word of letters, digits, `_` and `-`, for what accepts no dots.
+    pub fn tag(&self) -> String {
+        self.to_string().replace('.', "-")
+    }
+
+    /// The ID of a [`MailId::tag`].
+    ///
+    /// # Errors
+    /// [`RuleError`] if it was not made by it.
+    pub fn from_tag(tag: &str) -> Result<Self, RuleError> {
+        tag.replace('-', ".").parse()
+    }
+}
+
 impl fmt::Display for MailId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.event, self.kind)?;
@@ -51,6 +66,11 @@ pub struct UndeliveredMail {
     pub refused_at: OffsetDateTime,
 }
 
+impl UndeliveredMail {
+    /// Longest code that is recorded, in characters: reports come from outside.
+    pub const MAX_CODE_CHARS: usize = 40;
+}
+
 impl Order {
     /// Most mails that are recorded. An order leads to fewer, unless it is refunded in many parts.
     const MAX_UNDELIVERED_MAILS: usize = 20;
@@ -75,7 +95,8 @@ mod tests {
         let event = OutboxMessageId::derive("event");
         for order in [None, Some(OrderId::derive("order"))] {
             let id = MailId { event: event.clone(), kind: MailKind::OrderShipped, order };
-            assert_eq!(id.to_string().parse(), Ok(id));
+            assert_eq!(id.to_string().parse(), Ok(id.clone()));
+            assert_eq!(MailId::from_tag(&id.tag()), Ok(id));
         }
         let order = OrderId::derive("order");
         for wrong in [

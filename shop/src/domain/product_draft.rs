@@ -119,12 +119,11 @@ impl ProductDraft {
         let vendor = check.text("vendor", &plain_text(&self.vendor), 0, Product::MAX_NAME_CHARS);
         let category = check.category(&self.category, stored);
         let tags = check.tags(&self.tags);
-        let stored_text = |text: fn(&Product) -> &Option<String>| stored.and_then(|product| text(product).as_deref());
-        let old = stored_text(|product| &product.seo_title);
+        let old = stored.and_then(|product| product.seo_title.as_deref());
         let seo_title = check.optional_text("seo_title", &self.seo_title, Product::MAX_TITLE_CHARS, old);
-        let old = stored_text(|product| &product.seo_description);
-        let seo_description =
-            check.optional_text("seo_description", &self.seo_description, Product::MAX_SEO_DESCRIPTION_CHARS, old);
+        let (old, max) =
+            (stored.and_then(|product| product.seo_description.as_deref()), Product::MAX_SEO_DESCRIPTION_CHARS);
+        let seo_description = check.optional_text("seo_description", &self.seo_description, max, old);
         let options = check.options(&self.options);
         let skus = check.skus(handle.as_ref(), &self.variants);
         check.variants(&self.variants, options.len(), currency);

@@ -106,11 +106,6 @@ pub struct ReturnedMail {
     pub at: OffsetDateTime,
 }
 
-impl ReturnedMail {
-    /// Longest code that is recorded, in characters.
-    pub const MAX_CODE_CHARS: usize = 40;
-}
-
 /// A report in a [`BounceQueue`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BounceReport {

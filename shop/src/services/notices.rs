@@ -237,8 +237,12 @@ impl LocalShop {
     pub async fn record_undelivered_mail(&self, mail: &ReturnedMail) -> ShopResult<Option<Order>> {
         let Some(id) = &mail.id.order else { return Ok(None) };
         let Some(order) = self.store.find_order(id).await? else { return Ok(None) };
-        let (kind, refused_at) = (mail.id.kind, mail.at);
-        let undelivered = UndeliveredMail { kind, address: order.email.clone(), code: mail.code.clone(), refused_at };
+        let undelivered = UndeliveredMail {
+            kind: mail.id.kind,
+            address: order.email.clone(),
+            code: mail.code.chars().take(UndeliveredMail::MAX_CODE_CHARS).collect(),
+            refused_at: mail.at,
+        };
         let step = |order: &Order| Ok(order.record_undelivered_mail(&undelivered));
         self.step_until_written(order, step).await.map(Some)
     }

@@ -8,10 +8,11 @@ use ulid::Ulid;
 use super::FixedClock;
 use crate::domain::{
     Address, Cart, CartId, CartLine, CartOwner, Category, Currency, Customer, CustomerId, EmailState, FulfillmentState,
-    Handle, Image, Inventory, Language, LineItemId, Money, Order, OrderDetails, OrderId, OrderLine, OrderState,
-    OutboxMessageId, PageKind, Payment, PaymentId, PaymentState, Product, ProductId, ProductOption, ProductStatus,
-    Quantity, QuoteLine, Reservation, Role, SearchTerms, Session, Settings, ShippingMethod, ShippingOffer,
-    ShippingRate, ShippingTable, Sku, StockEffect, TaxClass, TaxRate, TaxTable, Token, Tokenizer, Variant, VariantId,
+    Handle, Image, Inventory, Language, LineItemId, MailId, MailKind, Money, Order, OrderDetails, OrderId, OrderLine,
+    OrderState, OutboxMessageId, PageKind, Payment, PaymentId, PaymentState, Product, ProductId, ProductOption,
+    ProductStatus, Quantity, QuoteLine, Reservation, Role, SearchTerms, Session, Settings, ShippingMethod,
+    ShippingOffer, ShippingRate, ShippingTable, Sku, StockEffect, TaxClass, TaxRate, TaxTable, Token, Tokenizer,
+    Variant, VariantId,
 };
 use crate::ports::{
     Claim, Consumer, Dispatched, IdempotencyKey, IdempotencyRecord, OrderAdvance, OutboxMessage, Placement,
@@ -338,6 +339,15 @@ pub fn order_details() -> OrderDetails {
         vat_number: None,
         phone: None,
         delivery_note: None,
+    }
+}
+
+/// The ID of a mail about an order.
+pub fn mail_id() -> MailId {
+    MailId {
+        event: OutboxMessageId::derive("event"),
+        kind: MailKind::OrderShipped,
+        order: Some(OrderId::derive("order")),
     }
 }
 

@@ -109,6 +109,11 @@ impl Typed {
         self.0.iter().filter(|(found, _)| found == name).map(|(_, value)| value.clone()).collect()
     }
 
+    /// The parts of a field whose values are separated by commas, without blank ones.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        self.get(name).split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+    }
+
     /// Whether a box is checked.
     pub fn is_checked(&self, name: &str) -> bool {
         self.get(name) == CHECKED

@@ -192,7 +192,7 @@ pub fn read(typed: &Typed, currency: Currency, stored: Option<&Product>) -> Read
             description_html: typed.text("description_html"),
             vendor: typed.text("vendor"),
             category: typed.text("category"),
-            tags: typed.get("tags").split(',').map(str::to_owned).collect(),
+            tags: typed.list("tags"),
             status: ProductStatus::find(typed.get("status")).unwrap_or(ProductStatus::Draft),
             seo_title: typed.text("seo_title"),
             seo_description: typed.text("seo_description"),

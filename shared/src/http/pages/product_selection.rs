@@ -20,14 +20,11 @@ struct Change {
 
 impl Change {
     fn read(typed: &Typed) -> Self {
-        let tags = |name: &str| {
-            typed.get(name).split(',').map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty()).collect()
-        };
         Self {
             status: ProductStatus::find(typed.get("new_status")),
             category: typed.optional("new_category"),
-            added_tags: tags("added_tags"),
-            removed_tags: tags("removed_tags"),
+            added_tags: typed.list("added_tags"),
+            removed_tags: typed.list("removed_tags"),
         }
     }
 

@@ -48,14 +48,12 @@ pub(in crate::http) struct ListQuery {
     cursor: Option<String>,
 }
 
-impl ListQuery {
-    /// The address of the page.
-    fn url(&self) -> String {
-        let status = format!("status={}", encode(&self.status));
-        let cursor = self.cursor.as_deref().map(|cursor| format!("cursor={}", encode(cursor)));
-        let parameters: Vec<_> = Some(status).filter(|_| !self.status.is_empty()).into_iter().chain(cursor).collect();
-        if parameters.is_empty() { PRODUCTS.to_owned() } else { format!("{PRODUCTS}?{}", parameters.join("&")) }
-    }
+/// The address of a page of the list.
+fn list_url(status: &str, cursor: Option<&str>) -> String {
+    let status = Some(status).filter(|status| !status.is_empty()).map(|status| format!("status={}", encode(status)));
+    let cursor = cursor.map(|cursor| format!("cursor={}", encode(cursor)));
+    let parameters: Vec<_> = status.into_iter().chain(cursor).collect();
+    if parameters.is_empty() { PRODUCTS.to_owned() } else { format!("{PRODUCTS}?{}", parameters.join("&")) }
 }
 
 #[derive(Template)]
@@ -80,7 +78,7 @@ struct ProductsPage {
 #[expect(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "called by the template, with references")]
 impl ProductsPage {
     fn first_url(&self) -> String {
-        self.status.map_or_else(|| PRODUCTS.to_owned(), |status| format!("{PRODUCTS}?status={}", status.as_str()))
+        list_url(self.status.map_or("", ProductStatus::as_str), None)
     }
 
     fn is_current(&self, status: &ProductStatus) -> bool {
@@ -121,8 +119,7 @@ async fn list_page(app: &App, visitor: &Visitor, query: &ListQuery) -> Result<Pr
     let command = ListAllProducts { status, after, limit: PageLimit::DEFAULT };
     let page = app.services.products.list_all_products(visitor.caller(), command).await;
     let page = page.map_err(|error| PageError::or_sign_in(error, PRODUCTS))?;
-    let next_url =
-        page.next.as_ref().map(|place| format!("{PRODUCTS}?status={name}&cursor={}", cursor::encode(&listing, place)));
+    let next_url = page.next.as_ref().map(|place| list_url(name, Some(&cursor::encode(&listing, place))));
     Ok(ProductsPage {
         frame: Frame::new(app, visitor, "admin-products").await,
         products: page.items,
@@ -131,7 +128,7 @@ async fn list_page(app: &App, visitor: &Visitor, query: &ListQuery) -> Result<Pr
         next_url,
         notice: None,
         csrf: visitor.csrf(),
-        action: query.url(),
+        action: list_url(&query.status, query.cursor.as_deref()),
         categories: categories(app).await,
         typed: Typed::default(),
         problems: Vec::new(),
@@ -145,15 +142,15 @@ pub(in crate::http) async fn change_selected(
     ApiQuery(query): ApiQuery<ListQuery>,
     form: PostedForm<Vec<(String, String)>>,
 ) -> PageResult {
-    let (mut typed, outcome) = match form {
+    let (mut typed, status, problems, selected) = match form {
         PostedForm::Current(fields) => {
             let typed = Typed(fields);
             let outcome = product_selection::change(&app, &visitor, &typed).await;
             let (problems, selected) = outcome.map_err(|error| PageError::or_sign_in(error, PRODUCTS))?;
             if problems.is_empty() {
-                return Ok(with_notice(&app, &query.url(), CHANGED));
+                return Ok(with_notice(&app, &list_url(&query.status, query.cursor.as_deref()), CHANGED));
             }
-            (typed, (StatusCode::UNPROCESSABLE_ENTITY, problems, selected))
+            (typed, StatusCode::UNPROCESSABLE_ENTITY, problems, selected)
         }
         PostedForm::Stale(fields) => {
             let (typed, problem) = (Typed(fields), stale_form());
@@ -161,10 +158,9 @@ pub(in crate::http) async fn change_selected(
                 return Err(problem.into());
             }
             let selected = typed.all("handle");
-            (typed, (problem.status_code(), vec![texts::on_page(&problem)], selected))
+            (typed, problem.status_code(), vec![texts::on_page(&problem)], selected)
         }
     };
-    let (status, problems, selected) = outcome;
     typed.0.retain(|(name, _)| name != "handle");
     typed.0.extend(selected.into_iter().map(|handle| ("handle".to_owned(), handle)));
     let page = list_page(&app, &visitor, &query).await?;
