@@ -17,6 +17,7 @@ mod mail;
 mod orders;
 mod outbox;
 mod payment;
+mod pictures;
 mod purge;
 mod settings;
 mod stock;
@@ -44,6 +45,7 @@ pub use payment::{
     ConfirmIntent, CreateIntent, IntentStatus, PaymentError, PaymentEvent, PaymentIntent, PaymentOption,
     PaymentProvider, RefundIntent, SIGNATURE_HEADER, WebhookError,
 };
+pub use pictures::{AssetWriter, MadePicture, PictureMaker};
 pub use purge::{PURGE_ROWS, PurgeStore, Purged};
 pub use settings::{SETTINGS_VERSIONS_SHOWN, SettingsStore, SettingsVersion, VersionedSettings};
 pub use stock::StockStore;

@@ -10,12 +10,15 @@ use super::attempts::AttemptLimits;
 use super::catalog_cache::CatalogCache;
 use super::keyed_locks::KeyedLocks;
 use super::password::Passwords;
+use super::pictures::Pictures;
 use super::queue::Queue;
 use super::settings::SettingsCache;
 use super::{Caller, Readiness, TOKEN_LIFETIME_DAYS};
 use crate::config::ShopConfig;
 use crate::domain::{CartOwner, Customer, Role, Tokenizer};
-use crate::ports::{Clock, IdGenerator, PaymentProvider, SharedStore, SystemClock, SystemIds};
+use crate::ports::{
+    AssetWriter, Clock, IdGenerator, PaymentProvider, PictureMaker, SharedStore, SystemClock, SystemIds,
+};
 use crate::{ShopError, ShopResult};
 
 /// Searches that read the store at once, and how many wait for how long. The rest of the shop needs the store and the permits of
@@ -37,6 +40,8 @@ pub struct LocalShop {
     pub(super) settings: Arc<SettingsCache>,
     pub(super) passwords: Passwords,
     pub(super) attempts: AttemptLimits,
+    /// Makes and stores uploaded pictures, if there is a place for them.
+    pub(super) pictures: Option<Pictures>,
     /// Limits the searches that read the store.
     pub(super) searches: Queue,
     /// Locks for writing carts, by owner.
@@ -70,6 +75,7 @@ impl LocalShop {
             settings: Arc::default(),
             passwords: Passwords::default(),
             attempts: AttemptLimits::default(),
+            pictures: None,
             searches: Queue::new(MAX_SEARCHES, MAX_WAITING_SEARCHES, MAX_SEARCH_WAIT),
             cart_locks: KeyedLocks::default(),
             wakeup: Arc::default(),
@@ -85,6 +91,12 @@ impl LocalShop {
     /// Creates a shop with the system's clock and random generator.
     pub fn with_system_clock(store: SharedStore, payments: Arc<dyn PaymentProvider>, config: ShopConfig) -> Self {
         Self::new(store, payments, Arc::new(SystemClock), Arc::new(SystemIds), config)
+    }
+
+    /// Accepts pictures: their files are made and written by these.
+    #[must_use]
+    pub fn with_pictures(self, maker: Arc<dyn PictureMaker>, writer: Arc<dyn AssetWriter>) -> Self {
+        Self { pictures: Some(Pictures::new(maker, writer)), ..self }
     }
 
     /// Waits until an operator signs in to this process.

@@ -28,6 +28,7 @@ mod password_reset;
 mod password_rules;
 mod payment_steps;
 mod person;
+mod pictures;
 mod placement;
 mod products;
 mod queue;
