@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use moka::future::Cache;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use shopease_process::config::Reader;
-use shopease_shared::http::{EmbeddedAssets, NamedAsset};
-use shopease_shop::ports::{Asset, AssetStore, Env, MAX_ASSET_BYTES, Source, StoreError};
+use shopease_shared::http::{EmbeddedAssets, NamedAsset, cache_control, content_type};
+use shopease_shop::ports::{Asset, AssetStore, AssetWriter, Env, MAX_ASSET_BYTES, Source, StoreError};
 
 use crate::service::{Call, Failure, RetryLimits, Service, host, own_endpoint};
 
@@ -142,11 +143,11 @@ impl Bucket {
         }
     }
 
-    async fn put(&self, named: &NamedAsset) -> Result<(), Source> {
-        let path = self.path(&named.path).ok_or("the key is too long")?;
+    async fn put(&self, asset: &str, body: &[u8]) -> Result<(), Source> {
+        let path = self.path(asset).ok_or("the key is too long")?;
         let headers =
-            vec![("content-type", named.content_type.to_owned()), ("cache-control", named.cache_control.to_owned())];
-        let body = named.asset.body.to_vec();
+            vec![("content-type", content_type(asset).to_owned()), ("cache-control", cache_control(asset).to_owned())];
+        let body = body.to_vec();
         let call = Call { method: Method::PUT, path, headers, body, max_bytes: MAX_ASSET_BYTES };
         self.service.send(&call, WRITING).await.map(|_| ()).map_err(|failure| self.hint(failure))
     }
@@ -205,6 +206,13 @@ impl AssetStore for S3Assets {
     }
 }
 
+#[async_trait]
+impl AssetWriter for S3Assets {
+    async fn write_asset(&self, path: &str, body: Bytes) -> Result<(), StoreError> {
+        self.bucket.put(path, &body).await.map_err(StoreError::Unavailable)
+    }
+}
+
 /// An error that is returned to every caller that waited for the same file.
 #[derive(Debug)]
 struct Shared(Arc<StoreError>);
@@ -221,14 +229,25 @@ impl std::error::Error for Shared {
     }
 }
 
-/// Opens the configured asset store.
+/// Where the assets of a process are, and where it writes those of operators.
+pub struct OpenAssets {
+    /// All assets.
+    pub store: Arc<dyn AssetStore>,
+    /// The place for uploaded pictures, if there is one.
+    pub writer: Option<Arc<dyn AssetWriter>>,
+}
+
+/// Opens the configured asset store. The binary has no place for pictures.
 ///
 /// # Errors
 /// See [`S3Assets::connect`].
-pub async fn open_assets(config: &AssetsConfig, env: &(dyn Env + Sync)) -> Result<Arc<dyn AssetStore>, String> {
+pub async fn open_assets(config: &AssetsConfig, env: &(dyn Env + Sync)) -> Result<OpenAssets, String> {
     Ok(match config {
-        AssetsConfig::Embedded => Arc::new(EmbeddedAssets),
-        AssetsConfig::S3(location) => Arc::new(S3Assets::connect(location, env).await?),
+        AssetsConfig::Embedded => OpenAssets { store: Arc::new(EmbeddedAssets), writer: None },
+        AssetsConfig::S3(location) => {
+            let assets = Arc::new(S3Assets::connect(location, env).await?);
+            OpenAssets { store: assets.clone(), writer: Some(assets) }
+        }
     })
 }
 
@@ -272,7 +291,7 @@ pub async fn upload(
     let bucket = Bucket::connect(location, env).await.map_err(UploadError::NoClient)?;
     let mut uploaded = Uploaded { files: 0, bytes: 0 };
     for named in EmbeddedAssets.all() {
-        bucket.put(&named).await.map_err(|source| UploadError::NotPut {
+        bucket.put(&named.path, &named.asset.body).await.map_err(|source| UploadError::NotPut {
             path: named.path.clone(),
             location: location.clone(),
             source,

@@ -10,7 +10,7 @@ mod service;
 #[cfg(feature = "rds")]
 mod snapshot;
 
-pub use assets::{AssetsConfig, S3Assets, S3Location, UploadError, Uploaded, open_assets, upload};
+pub use assets::{AssetsConfig, OpenAssets, S3Assets, S3Location, UploadError, Uploaded, open_assets, upload};
 pub use bounces::{QueueUrl, SqsBounces, open_bounces};
 pub use parameters::{Environment, ParametersError, environment};
 #[cfg(feature = "rds")]

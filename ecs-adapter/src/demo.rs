@@ -38,7 +38,7 @@ pub fn start_over(store: &StoreConfig) -> anyhow::Result<()> {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name.starts_with("shopease.sqlite") || name == OPERATOR_FILE || name == PAYMENTS_FILE {
             std::fs::remove_file(&file).with_context(|| format!("{} cannot be deleted", file.display()))?;
-        } else if name == MAIL_DIRECTORY {
+        } else if [MAIL_DIRECTORY, PICTURES_DIRECTORY].contains(&name) {
             std::fs::remove_dir_all(&file).with_context(|| format!("{} cannot be deleted", file.display()))?;
         }
     }
@@ -105,6 +105,9 @@ pub const PAYMENTS_FILE: &str = "payments.jsonl";
 
 /// The mails of a laptop, kept beside the embedded store's data.
 pub const MAIL_DIRECTORY: &str = "mail";
+
+/// The uploaded pictures of a laptop, kept beside the embedded store's data.
+pub const PICTURES_DIRECTORY: &str = "pictures";
 
 const OPERATOR_FILE: &str = "operator-password.txt";
 

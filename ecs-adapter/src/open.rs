@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use shopease_aws::{AssetsConfig, QueueUrl};
+use shopease_aws::{AssetsConfig, OpenAssets, QueueUrl};
 use shopease_events::EventsConfig;
 use shopease_mail::{MailConfig, MailDirectory, Transport};
 use shopease_payments::{LocalLedgerOptions, PaymentsConfig};
+use shopease_pictures::PictureDirectory;
 use shopease_process::config::Reader;
 use shopease_shared::config::HttpConfig;
 use shopease_shared::http::AddressSource;
 use shopease_shop::config::ShopConfig;
-use shopease_shop::ports::{AssetStore, Env, PaymentProvider, ProcessEnv, SentMails, SharedStore, SystemIds};
+use shopease_shop::ports::{Env, PaymentProvider, ProcessEnv, SentMails, SharedStore, SystemIds};
 use shopease_shop::services::{LocalShop, Worker};
 use shopease_storage::{OpenStore, StoreConfig};
 
@@ -162,12 +163,19 @@ pub fn sent_mails(settings: &Settings) -> Option<Arc<dyn SentMails>> {
     Some(Arc::new(MailDirectory::new(directory)))
 }
 
-/// Opens the configured source of assets.
+/// Opens the configured source of assets. On a laptop, uploaded pictures are files beside the store.
 ///
 /// # Errors
 /// If this binary does not support it.
-pub async fn assets(settings: &Settings) -> anyhow::Result<Arc<dyn AssetStore>> {
-    shopease_aws::open_assets(&settings.assets, &ProcessEnv).await.map_err(anyhow::Error::msg)
+pub async fn assets(settings: &Settings) -> anyhow::Result<OpenAssets> {
+    let open = shopease_aws::open_assets(&settings.assets, &ProcessEnv).await.map_err(anyhow::Error::msg)?;
+    Ok(match (open.writer, demo::data_directory(&settings.store)) {
+        (None, Some(data)) => {
+            let pictures = Arc::new(PictureDirectory::new(data.join(demo::PICTURES_DIRECTORY), open.store));
+            OpenAssets { store: pictures.clone(), writer: Some(pictures) }
+        }
+        (writer, _) => OpenAssets { writer, ..open },
+    })
 }
 
 /// Opens the configured payment provider of the orders in a store.

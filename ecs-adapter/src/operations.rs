@@ -13,6 +13,7 @@ use shopease_mail::returned_mail;
 use shopease_payments::fake::service::{ServiceConfig, WebhookConfig, serve};
 use shopease_payments::fake::{Ledger, LedgerConfig};
 use shopease_process::telemetry;
+use shopease_shared::http::content_type;
 use shopease_shop::ports::{Clock as _, Env as _, ProcessEnv, SystemClock, SystemIds};
 use shopease_shop::services::{LocalShop, audit as audit_books};
 use tokio::net::TcpListener;
@@ -140,7 +141,7 @@ pub async fn upload_assets(location: &S3Location, verbose: bool) -> anyhow::Resu
     let mut out = std::io::stdout();
     let uploaded = shopease_aws::upload(location, &ProcessEnv, |named| {
         if verbose {
-            let (path, content_type, bytes) = (&named.path, named.content_type, named.asset.body.len());
+            let (path, content_type, bytes) = (&named.path, content_type(&named.path), named.asset.body.len());
             // The upload continues even if the reader of standard output has gone.
             let _ = writeln!(std::io::stdout(), "{location}{path}  {content_type}  {bytes} bytes");
         }

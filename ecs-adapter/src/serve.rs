@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use shopease_pictures::Maker;
 use shopease_process::telemetry;
 use shopease_shared::client::RemoteShop;
 use shopease_shared::http::{self, App, Runtime};
-use shopease_shop::ports::{ProcessEnv, SystemIds};
+use shopease_shop::ports::{AssetWriter, ProcessEnv, SystemIds};
 use shopease_shop::services::{LocalShop, Services};
 use shopease_storage::OpenStore;
 use tokio::net::TcpListener;
@@ -39,8 +40,9 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         settings.shop.public_url = format!("http://localhost:{port}");
         settings.http.public_url.clone_from(&settings.shop.public_url);
     }
-    let (app, backing) = compose(&args, &mut settings).await?;
-    let app = app.with_assets(open::assets(&settings).await?).with_api_reference().with_runtime(Runtime::Fargate);
+    let assets = open::assets(&settings).await?;
+    let (app, backing) = compose(&args, &mut settings, assets.writer).await?;
+    let app = app.with_assets(assets.store).with_api_reference().with_runtime(Runtime::Fargate);
     let router = match args.role {
         Role::Frontend => http::frontend(app.clone()),
         Role::Backend => http::backend(app.clone()),
@@ -68,7 +70,11 @@ struct Backing {
     shop_name: String,
 }
 
-async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(App, Option<Backing>)> {
+async fn compose(
+    args: &ServeArgs,
+    settings: &mut Settings,
+    pictures: Option<Arc<dyn AssetWriter>>,
+) -> anyhow::Result<(App, Option<Backing>)> {
     if args.role == Role::Frontend {
         let url = settings
             .backend_url
@@ -95,7 +101,10 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
         operator = Some(demo::operator(&open.store, directory).await?);
     }
     let payments = open::payments(settings, &open.store, true).await?;
-    let shop = LocalShop::with_system_clock(open.store.clone(), payments, settings.shop.clone());
+    let mut shop = LocalShop::with_system_clock(open.store.clone(), payments, settings.shop.clone());
+    if let Some(writer) = pictures {
+        shop = shop.with_pictures(Arc::new(Maker), writer);
+    }
     let shop_name = shop.prepare_settings().await?.shop.name;
     if let Some(directory) = embedded.map(Path::to_owned) {
         let shop = shop.clone();

@@ -17,7 +17,7 @@ use shopease_shared::config::HttpConfig;
 use shopease_shared::http::routes::Area;
 use shopease_shared::http::{self, App, Runtime};
 use shopease_shop::config::ShopConfig;
-use shopease_shop::ports::{ProcessEnv, SystemIds};
+use shopease_shop::ports::{PictureMaker, ProcessEnv, SystemIds};
 use shopease_shop::services::{LocalShop, Worker};
 use shopease_storage::StoreConfig;
 
@@ -44,14 +44,29 @@ pub async fn serve_app(app: App, area: Area) -> Result<(), lambda_http::Error> {
 /// # Errors
 /// If the configuration is invalid or the store cannot be opened; Lambda reports it as an init error.
 pub async fn app() -> anyhow::Result<App> {
+    build(None).await
+}
+
+/// The same for the area whose operators upload pictures: only its binary contains the decoders.
+///
+/// # Errors
+/// As [`app`].
+pub async fn app_with_pictures(maker: Arc<dyn PictureMaker>) -> anyhow::Result<App> {
+    build(Some(maker)).await
+}
+
+async fn build(maker: Option<Arc<dyn PictureMaker>>) -> anyhow::Result<App> {
     start_telemetry()?;
     let env = shopease_aws::environment(ProcessEnv).await?;
     let mut reader = Reader::new(&env);
     let (http, assets) = (HttpConfig::read(&mut reader), AssetsConfig::read(&mut reader));
-    let shop = shop(reader).await?;
+    let mut shop = shop(reader).await?;
     env.report_unused();
     let assets = shopease_aws::open_assets(&assets, &ProcessEnv).await.map_err(anyhow::Error::msg)?;
-    Ok(App::local(shop, http).with_assets(assets).with_runtime(Runtime::Lambda))
+    if let (Some(maker), Some(writer)) = (maker, assets.writer) {
+        shop = shop.with_pictures(maker, writer);
+    }
+    Ok(App::local(shop, http).with_assets(assets.store).with_runtime(Runtime::Lambda))
 }
 
 /// Builds the worker of the shop.

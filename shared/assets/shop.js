@@ -17,6 +17,8 @@ function show(chosen) {
   for (const thumbnail of thumbnails) thumbnail.removeAttribute("aria-current");
   chosen.setAttribute("aria-current", "true");
   const small = chosen.querySelector("img");
+  // Of a picture with several files, the browser chooses one by the size in which it is shown.
+  shown.srcset = small.srcset;
   shown.src = small.src;
   shown.alt = small.alt;
 }

@@ -125,8 +125,8 @@ impl RemoteShop {
         if let Some(version) = body.if_match {
             request = request.header(IF_MATCH, version);
         }
-        if let Some(json) = body.json {
-            request = request.header(CONTENT_TYPE, "application/json").body(json);
+        if let Some(bytes) = body.bytes {
+            request = request.header(CONTENT_TYPE, C::Body::CONTENT_TYPE).body(bytes);
         }
         let answer = self.send(request).await?;
         A::read(&answer).map_err(|error| ShopError::Internal(error.into()))

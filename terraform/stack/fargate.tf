@@ -65,11 +65,13 @@ locals {
     resources = [module.kms.key_arn]
     condition = { StringEquals = { "kms:ViaService" = ["dynamodb.${local.region}.amazonaws.com"] } }
   }
+  assets_location = "s3://${module.assets.name}/assets"
   assets_statements = [
     { sid = "ReadAssets", actions = ["s3:GetObject"], resources = ["${module.assets.arn}/assets/*"] },
     # Without it, S3 returns 403 instead of 404 for a missing file.
     { sid = "FindAssets", actions = ["s3:ListBucket"], resources = [module.assets.arn], condition = { StringLike = { "s3:prefix" = ["assets/*"] } } },
   ]
+  pictures_statements = [{ sid = "WritePictures", actions = ["s3:PutObject"], resources = ["${module.assets.arn}/assets/pictures/*"] }]
 }
 
 module "backend" {
@@ -112,7 +114,11 @@ module "backend" {
     local.task_variables[each.key],
     local.store_variables[var.store.fargate],
     local.mail_variables,
-    { SHOPEASE_WORKER_SECONDS = local.backend_runs_worker ? "5" : "0" },
+    {
+      SHOPEASE_WORKER_SECONDS = local.backend_runs_worker ? "5" : "0"
+      # The place of uploaded pictures.
+      SHOPEASE_ASSETS = local.assets_location
+    },
     var.store.fargate == "postgres" ? {
       SHOPEASE_DATABASE_ROOT_CERTIFICATE = var.image.rds_authority
       SHOPEASE_DATABASE_CONNECTIONS      = tostring(var.task_connections)
@@ -124,6 +130,7 @@ module "backend" {
     [for statement in local.database_statements : statement if var.store.fargate == "postgres"],
     [for statement in local.table_statements : statement if var.store.fargate == "dynamodb"],
     local.mail_statements,
+    local.pictures_statements,
     module.log_router[each.key].task_statements,
   )
 
@@ -168,7 +175,7 @@ module "frontend" {
   environment = merge(local.task_variables[each.key], {
     SHOPEASE_STORE          = "dynamodb"
     SHOPEASE_BACKEND_URL    = "http://${replace(each.key, "frontend", "backend")}:${var.image.container_port}"
-    SHOPEASE_ASSETS         = "s3://${module.assets.name}/assets"
+    SHOPEASE_ASSETS         = local.assets_location
     SHOPEASE_WORKER_SECONDS = "0"
   })
 

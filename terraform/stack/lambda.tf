@@ -70,7 +70,7 @@ module "function" {
       DD_SERVICE = "${var.project}-${each.key}"
       DD_VERSION = coalesce(var.functions.release, var.image.release)
     },
-    each.key == "storefront" ? { SHOPEASE_ASSETS = "s3://${module.assets.name}/assets" } : {},
+    contains(["storefront", "admin"], each.key) ? { SHOPEASE_ASSETS = local.assets_location } : {},
     each.key == "worker" ? local.mail_variables : {},
     # Whether accounts confirm their address, and guests find their orders, with a mailed link; the worker sends the mail.
     contains(["accounts", "checkout"], each.key) && var.mail != null ? { SHOPEASE_MAIL = local.mail_transport } : {},
@@ -85,6 +85,7 @@ module "function" {
   statements = concat(
     local.function_ssm[each.key],
     [for statement in local.assets_statements : statement if each.key == "storefront"],
+    [for statement in local.pictures_statements : statement if each.key == "admin"],
     [for statement in local.mail_statements : statement if each.key == "worker"],
     [for statement in local.database_statements : statement if var.store.lambda == "postgres"],
     [for statement in local.function_table[each.key] : statement if var.store.lambda == "dynamodb"],

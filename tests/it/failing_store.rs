@@ -152,6 +152,9 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
             &new_password=long+enough&number=0GXB7-65C6F&expected_total=2480+EUR&idempotency_key=k&version=1&expected_version=2&end=others";
         return ("application/x-www-form-urlencoded", format!("csrf={csrf}&{fields}"));
     }
+    if path == "/api/v1/admin/pictures" {
+        return ("application/octet-stream", "GIF89a".to_owned());
+    }
     let body = match path {
         "/api/v1/checkout" => order_with("card_approved"),
         "/api/v1/checkout/quote" => json!({"country": "DE"}),

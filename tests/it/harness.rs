@@ -11,9 +11,10 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use shopease_payments::fake::{FakeProvider, Ledger};
+use shopease_pictures::{Maker, PictureDirectory};
 use shopease_process::config::Reader;
 use shopease_shared::config::HttpConfig;
-use shopease_shared::http::{self as shop_http, App, ClientAddress};
+use shopease_shared::http::{self as shop_http, App, ClientAddress, EmbeddedAssets};
 use shopease_shop::config::ShopConfig;
 use shopease_shop::domain::{EmailAddress, Order, Product, StockChange, StockLevel, Token};
 use shopease_shop::ports::{
@@ -22,6 +23,7 @@ use shopease_shop::ports::{
 };
 use shopease_shop::services::{AuditReport, LocalShop, Services, Worker, WorkerReport, audit, create_operator};
 use shopease_shop::testing::{FixedClock, MapEnv, SeededIds, fixtures};
+use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 /// Generates a test for each store: `both_stores!(name);` for `async fn name(shop: TestShop)`.
@@ -127,6 +129,13 @@ pub struct TestShop {
     /// Router and worker of separate functions, if they replace those of one process.
     functions: Option<(Router, LocalShop)>,
     sends_mail: bool,
+    /// Where uploaded pictures are.
+    pictures: Arc<TempDir>,
+}
+
+/// The pictures in a directory, and all other assets.
+fn pictures_in(directory: &TempDir) -> Arc<PictureDirectory> {
+    Arc::new(PictureDirectory::new(directory.path(), Arc::new(EmbeddedAssets)))
 }
 
 impl TestShop {
@@ -148,11 +157,15 @@ impl TestShop {
         let ledger = Ledger::in_memory(Arc::new(clock.clone()), Arc::new(SeededIds::new(9)));
         let provider = FakeProvider::in_process(ledger.clone(), Some(BANK.to_owned()), WEBHOOK_SECRET.into());
         let payments: Arc<dyn PaymentProvider> = payments(provider.clone());
-        let local = LocalShop::new(store.clone(), payments, Arc::new(clock.clone()), ids.clone(), shop);
+        let pictures = Arc::new(tempfile::tempdir().expect("a directory"));
+        let local = LocalShop::new(store.clone(), payments, Arc::new(clock.clone()), ids.clone(), shop)
+            .with_pictures(Arc::new(Maker), pictures_in(&pictures));
         // With its own IDs, so that the shop's IDs do not depend on the number of requests.
-        let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http).with_api_reference();
+        let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http)
+            .with_api_reference()
+            .with_assets(pictures_in(&pictures));
         let router = OnceLock::new();
-        Self { store, clock, ids, ledger, provider, local, app, router, functions: None, sends_mail: false }
+        Self { store, clock, ids, ledger, provider, local, app, router, functions: None, sends_mail: false, pictures }
     }
 
     /// The same shop as functions, with their router and worker.
@@ -166,8 +179,16 @@ impl TestShop {
         let (mut shop, http) = config();
         shop.sends_mail = self.sends_mail;
         let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
-        let local = LocalShop::new(store, payments, Arc::new(self.clock.clone()), self.ids.clone(), shop);
-        (local.clone(), App::new(Services::of(local), Arc::new(SeededIds::new(seed)), http).with_api_reference())
+        let local = LocalShop::new(store, payments, Arc::new(self.clock.clone()), self.ids.clone(), shop)
+            .with_pictures(Arc::new(Maker), pictures_in(&self.pictures));
+        let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(seed)), http);
+        (local, app.with_api_reference().with_assets(pictures_in(&self.pictures)))
+    }
+
+    /// The same shop without a place for pictures.
+    pub fn without_pictures(self) -> Self {
+        let ids = self.ids.clone();
+        self.with_ids(ids)
     }
 
     /// The same shop with another ID generator.

@@ -49,6 +49,7 @@ mod pages;
 mod password_reset;
 mod payments;
 mod person;
+mod pictures;
 mod product_pages;
 mod products;
 mod refunds;

@@ -22,7 +22,7 @@ use shopease_shop::services::{
     ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder, Register, RemoveAddress,
     RemoveDemoCatalog, RemoveLineItem, ReplaceAddress, RequestEmailConfirmation, RequestOrderLink,
     RequestPasswordReset, ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn, UpdateProduct,
-    UpdateSettings, ViewCart, ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
+    UpdateSettings, UploadPicture, ViewCart, ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};
@@ -32,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::harness::{PASSWORD, TestShop, WEBHOOK_SECRET};
+use crate::pictures;
 
 /// An HTTP server for tests.
 pub struct Server {
@@ -543,6 +544,11 @@ async fn change_products(script: &mut Script<'_>, operator: &Caller) {
             created
         });
         script.note(&format!("create {handle}"), created);
+    }
+    for (caller, file) in
+        [(&nobody, pictures::file(40, 30)), (operator, b"GIF89a".to_vec()), (operator, pictures::file(40, 30))]
+    {
+        script.note("picture", products.upload_picture(caller, UploadPicture { file: file.into() }).await);
     }
     let mut after = None;
     for status in [None, Some(ProductStatus::Draft)] {

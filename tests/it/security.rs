@@ -217,6 +217,9 @@ async fn nobody_can_access_what_belongs_to_others(shop: TestShop) {
             .to_string()
         };
         let mut request = request(&route.method, &path, route.surface, &[]);
+        if path == "/api/v1/admin/pictures" {
+            request.headers_mut().insert(header::CONTENT_TYPE, "application/octet-stream".parse().expect("a type"));
+        }
         *request.body_mut() = Body::from(body);
         request.headers_mut().entry("idempotency-key").or_insert("k".parse().expect("a key"));
         request.headers_mut().insert(header::IF_MATCH, "\"1\"".parse().expect("an ETag"));

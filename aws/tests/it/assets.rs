@@ -9,8 +9,9 @@ use shopease_aws::{S3Assets, S3Location, upload};
 use shopease_process::config::Reader;
 use shopease_shared::client::RemoteShop;
 use shopease_shared::config::HttpConfig;
-use shopease_shared::http::{self as shop_http, App, EmbeddedAssets};
-use shopease_shop::ports::{Asset, AssetStore, MAX_ASSET_BYTES, StoreError};
+use shopease_shared::http::{self as shop_http, App, EmbeddedAssets, content_type};
+use shopease_shop::domain::Picture;
+use shopease_shop::ports::{Asset, AssetStore, AssetWriter as _, MAX_ASSET_BYTES, StoreError};
 use shopease_shop::testing::{MapEnv, SeededIds};
 use tower::ServiceExt as _;
 
@@ -138,6 +139,26 @@ async fn a_file_over_lambdas_response_limit_is_rejected() {
 }
 
 #[tokio::test]
+async fn a_picture_is_put_for_good_and_an_error_is_unavailable() {
+    let service =
+        Service::start([Reply::ok(""), Reply::With(403, "<Error><Code>AccessDenied</Code></Error>".to_owned())]).await;
+    let assets = assets(&service).await;
+    let path = Picture::new(b"file", 40, 30).path(40);
+    assets.write_asset(&path, "RIFF".into()).await.expect("written");
+    let [put] = &service.seen()[..] else { panic!("one request") };
+    assert_eq!((&put.method, put.path.as_str()), (&Method::PUT, format!("/shop-assets/prod/v1/{path}").as_str()));
+    assert_eq!(put.headers["content-type"], "image/webp");
+    assert_eq!(put.headers["cache-control"], "public, max-age=31536000, immutable");
+    assert_eq!(put.body.as_bytes(), b"RIFF");
+    let denied = assets.write_asset(&path, "RIFF".into()).await.expect_err("denied");
+    assert!(
+        matches!(denied, StoreError::Unavailable(_)) && chain(&denied).contains("s3:PutObject"),
+        "{}",
+        chain(&denied)
+    );
+}
+
+#[tokio::test]
 async fn an_upload_puts_every_file_with_its_type_and_stops_at_an_error() {
     let service = Service::start([Reply::ok("")]).await;
     let all = EmbeddedAssets.all();
@@ -151,7 +172,7 @@ async fn an_upload_puts_every_file_with_its_type_and_stops_at_an_error() {
             (&seen.method, seen.path.as_str()),
             (&Method::PUT, format!("/shop-assets/v1/{}", named.path).as_str())
         );
-        assert_eq!(seen.headers["content-type"], named.content_type);
+        assert_eq!(seen.headers["content-type"], content_type(&named.path));
         assert_eq!(seen.headers["cache-control"], "public, max-age=3600");
         assert_eq!(seen.body.as_bytes(), named.asset.body);
     }

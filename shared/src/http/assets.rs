@@ -15,7 +15,7 @@ use super::App;
 use super::extract::respond_with_etag;
 use super::problem::Problem;
 use shopease_shop::ShopError;
-use shopease_shop::domain::Subject;
+use shopease_shop::domain::{Picture, Subject};
 use shopease_shop::ports::{Asset, AssetStore, StoreError};
 
 #[derive(rust_embed::Embed)]
@@ -71,17 +71,13 @@ fn find(path: &str) -> Option<Asset> {
     Some(Asset { body, digest })
 }
 
-/// An embedded asset with its response headers, for uploading to another store.
+/// An embedded asset, for uploading to another store.
 #[derive(Debug, Clone)]
 pub struct NamedAsset {
     /// Path below `/assets/`.
     pub path: String,
     /// The file.
     pub asset: Asset,
-    /// Content type.
-    pub content_type: &'static str,
-    /// `Cache-Control` for URLs without the asset's version.
-    pub cache_control: &'static str,
 }
 
 impl EmbeddedAssets {
@@ -90,8 +86,8 @@ impl EmbeddedAssets {
         let mut paths: Vec<_> = ShopAssets::iter().chain(DemoAssets::iter()).map(Cow::into_owned).collect();
         paths.sort_unstable();
         let named = paths.into_iter().filter_map(|path| {
-            let (asset, content_type) = (find(&path)?, content_type(&path));
-            Some(NamedAsset { path, asset, content_type, cache_control: ONE_HOUR })
+            let asset = find(&path)?;
+            Some(NamedAsset { path, asset })
         });
         named.collect()
     }
@@ -112,16 +108,25 @@ pub(super) async fn serve(
 pub(super) fn respond(headers: &HeaderMap, path: &str, query: Option<&str>, asset: Asset) -> Response {
     // Compares with the version in the store: it may hold an asset of another release.
     let requested = query.and_then(|query| query.strip_prefix("v="));
-    let cache = if requested == Some(version(&asset).as_str()) { IMMUTABLE } else { ONE_HOUR };
+    let is_current = requested == Some(version(&asset).as_str());
+    let cache = if is_current { IMMUTABLE } else { cache_control(path) };
     respond_with_etag(headers, content_type(path), cache, asset)
 }
 
-fn content_type(path: &str) -> &'static str {
+/// `Cache-Control` for URLs without the asset's version. The name of a picture says its content.
+pub fn cache_control(path: &str) -> &'static str {
+    if Picture::file_name(path).is_some() { IMMUTABLE } else { ONE_HOUR }
+}
+
+/// Content type of an asset.
+pub fn content_type(path: &str) -> &'static str {
     match path.rsplit('.').next() {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("png") => "image/png",
+        Some("jpg") => "image/jpeg",
+        Some("webp") => "image/webp",
         Some("woff2") => "font/woff2",
         _ => "application/octet-stream",
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::multipart::MultipartError;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, Multipart, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,9 +15,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::App;
 use super::problem::Problem;
 use super::visitor::Visitor;
+use super::{App, MAX_BODY_BYTES, MAX_UPLOAD_BYTES};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{Field, Format, RuleError, Subject};
 use shopease_shop::ports::Asset;
@@ -25,7 +26,7 @@ use shopease_shop::ports::Asset;
 /// schema.
 pub(super) async fn read_json<T: DeserializeOwned>(request: Request, app: &App) -> Result<T, Problem> {
     require_content_type(request.headers(), "application/json")?;
-    let body = read_raw(request, app).await?;
+    let body = read_raw(request, app, MAX_BODY_BYTES).await?;
     let malformed = |error: &serde_json::Error| Problem::malformed("The body is not valid JSON.").with_hint(error);
     // Checks the syntax first: a wrong value must not hide a syntax error after it.
     serde_json::from_slice::<serde::de::IgnoredAny>(&body).map_err(|error| malformed(&error))?;
@@ -42,12 +43,13 @@ pub(super) async fn read_json<T: DeserializeOwned>(request: Request, app: &App) 
     })
 }
 
-/// Reads the raw body: 413 if too large.
-pub(super) async fn read_raw<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => too_large(super::MAX_BODY_BYTES),
+/// Reads the raw body: 413 if it is larger than `max_bytes`, or than its route accepts.
+pub(super) async fn read_raw<S: Send + Sync>(request: Request, state: &S, max_bytes: usize) -> Result<Bytes, Problem> {
+    let read = Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => too_large(max_bytes),
         _ => Problem::malformed("The body ended early."),
-    })
+    });
+    read.and_then(|body| if body.len() > max_bytes { Err(too_large(max_bytes)) } else { Ok(body) })
 }
 
 /// Largest form. The page repeats what was typed, escaped to up to five times its length, and a Lambda function behind a load
@@ -104,10 +106,7 @@ impl<S: Send + Sync, T: DeserializeOwned, const MAX_BYTES: usize> FromRequest<S>
         require_content_type(request.headers(), "application/x-www-form-urlencoded")?;
         let (mut parts, body) = request.into_parts();
         let Ok(visitor) = Visitor::from_request_parts(&mut parts, state).await;
-        let body = read_raw(Request::from_parts(parts, body), state).await?;
-        if body.len() > MAX_BYTES {
-            return Err(too_large(MAX_BYTES));
-        }
+        let body = read_raw(Request::from_parts(parts, body), state, MAX_BYTES).await?;
         if std::str::from_utf8(&body).is_err() || percent_encoding::percent_decode(&body).decode_utf8().is_err() {
             return Err(Problem::malformed("The form is not valid UTF-8."));
         }
@@ -120,6 +119,53 @@ impl<S: Send + Sync, T: DeserializeOwned, const MAX_BYTES: usize> FromRequest<S>
         } else {
             form.map(Self::Stale).map_err(|_| stale_form())
         }
+    }
+}
+
+/// A form that may contain a file named `file`. Its other fields have the limits of [`PostedForm`].
+pub(super) struct FileForm<const MAX_BYTES: usize> {
+    /// The fields.
+    pub fields: PostedForm<Vec<(String, String)>, MAX_BYTES>,
+    /// The file, if one was chosen.
+    pub file: Option<Bytes>,
+}
+
+impl<S: Send + Sync, const MAX_BYTES: usize> FromRequest<S> for FileForm<MAX_BYTES> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if require_content_type(request.headers(), "multipart/form-data").is_err() {
+            return Ok(Self { fields: PostedForm::from_request(request, state).await?, file: None });
+        }
+        let (mut parts, body) = request.into_parts();
+        let Ok(visitor) = Visitor::from_request_parts(&mut parts, state).await;
+        let mut form = Multipart::from_request(Request::from_parts(parts, body), state)
+            .await
+            .map_err(|error| Problem::malformed("The form cannot be parsed.").with_hint(&error))?;
+        let malformed = |error: MultipartError| match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(MAX_UPLOAD_BYTES),
+            _ => Problem::malformed("The form cannot be parsed.").with_hint(&error),
+        };
+        let (mut fields, mut file, mut bytes) = (Vec::new(), None, 0);
+        while let Some(field) = form.next_field().await.map_err(malformed)? {
+            let name = field.name().unwrap_or_default().to_owned();
+            let value = field.bytes().await.map_err(malformed)?;
+            if name == "file" {
+                // A browser sends an empty file if none was chosen.
+                file = Some(value).filter(|file| !file.is_empty());
+                continue;
+            }
+            bytes += name.len() + value.len();
+            let value = String::from_utf8(value.into());
+            fields.push((name, value.map_err(|_| Problem::malformed("The form is not valid UTF-8."))?));
+        }
+        if bytes > MAX_BYTES {
+            return Err(too_large(MAX_BYTES));
+        }
+        let token = fields.iter().find(|(name, _)| name == "csrf").map_or("", |(_, value)| value.as_str());
+        let fields =
+            if is_own_token(&visitor, token) { PostedForm::Current(fields) } else { PostedForm::Stale(fields) };
+        Ok(Self { fields, file })
     }
 }
 

@@ -41,7 +41,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::HttpConfig;
-pub use assets::{EmbeddedAssets, NamedAsset};
+pub use assets::{EmbeddedAssets, NamedAsset, cache_control, content_type};
 pub use client_address::{AddressSource, ClientAddress, FORWARDED_FOR, forwarded_for};
 use health::StoreCheck;
 use overload::Gate;
@@ -50,13 +50,16 @@ pub use product_size::refuse_product;
 use routes::{Area, Surface};
 pub use rule::BrokenRule;
 pub use runtime::{RUNTIME_HEADER, Runtime};
-use shopease_shop::domain::{Country, fold};
+use shopease_shop::domain::{Country, Picture, fold};
 use shopease_shop::ports::{AssetStore, IdGenerator, MAX_ASSET_BYTES, SentMails, SystemIds};
 use shopease_shop::services::{LocalShop, Services, ShopView, ViewShop};
 pub use texts::{failure as failure_text, setting_rule as setting_rule_text};
 
 /// Largest request body, the same for ALB, API Gateway and plain HTTP (ALB rejects more than 1 MB for a Lambda target).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// Largest form with a picture, which has a sixteenth for its other fields. Encoded as Base64, it fits into 1 MB.
+pub const MAX_UPLOAD_BYTES: usize = Picture::MAX_FILE_BYTES / 16 * 17;
 
 /// Largest response body before compression. Encoded as Base64 in a Lambda response, it leaves 90 KB of the load balancer's
 /// 1 MB for the headers, which that response contains twice.
@@ -192,12 +195,12 @@ pub(crate) fn absolute(public_url: &str, path: &str) -> String {
 pub fn router(app: App, keep: impl Fn(&routes::Route) -> bool) -> Router {
     let mut inner = Router::new();
     for route in routes::all().filter(|route| keep(route)) {
-        inner = inner.route(route.path, (route.service)());
+        let limit = DefaultBodyLimit::max(route.max_body_bytes());
+        inner = inner.route(route.path, (route.service)().layer(limit));
     }
     let inner = inner
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), visitor::layer))
         .with_state(app.clone());
     // Outermost first. All run before routing, so that every front door treats paths and responses alike.

@@ -169,7 +169,9 @@ fn operation(endpoint: &Endpoint, shape: Shape) -> Operation {
             Some(name) => Ref::from_schema_name(name).into(),
             None => ObjectBuilder::new().into(),
         };
-        let body = RequestBodyBuilder::new().content("application/json", Content::new(Some(schema)));
+        // A file has no schema.
+        let schema = Some(schema).filter(|_| shape.content_type == "application/json");
+        let body = RequestBodyBuilder::new().content(shape.content_type, Content::new(schema));
         operation = operation.request_body(Some(body.required(Some(Required::True)).build()));
     }
     operation.build()
@@ -237,6 +239,8 @@ fn problems_of(endpoint: &Endpoint, shape: &Shape) -> Vec<(u16, &'static str)> {
     }
     if shape.body.as_ref().is_some_and(|body| body.name.is_some()) {
         problems.extend([(415, "The body is not JSON."), (422, "A rule is broken.")]);
+    } else if shape.content_type != "application/json" {
+        problems.push((415, "The body has another content type."));
     }
     if shape.key != Key::None {
         problems.extend([

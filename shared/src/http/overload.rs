@@ -14,9 +14,9 @@ use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::App;
 use super::problem::Problem;
 use super::routes::{self, Class};
-use super::{App, MAX_BODY_BYTES};
 use crate::config::Limits;
 use shopease_process::deadline;
 use shopease_process::telemetry::{metrics, request};
@@ -209,6 +209,7 @@ async fn with_whole_body(gate: &Gate, request: Request) -> Result<(Request, Opti
     if request.body().is_end_stream() || request.method() == Method::GET || request.method() == Method::HEAD {
         return Ok((request, share));
     }
+    let max_bytes = routes::max_body_bytes(request.uri().path());
     let (parts, mut body) = request.into_parts();
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -223,7 +224,7 @@ async fn with_whole_body(gate: &Gate, request: Request) -> Result<(Request, Opti
             None => share = Some(more),
         }
         whole.extend_from_slice(&chunk);
-        if whole.len() > MAX_BODY_BYTES {
+        if whole.len() > max_bytes {
             break;
         }
     }

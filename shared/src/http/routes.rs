@@ -9,7 +9,9 @@ use axum::routing::{MethodRouter, get, post};
 
 use matchit::Router;
 
-use super::{App, api, appearance, assets, health, openapi, pages, reference, sitemap};
+use super::{
+    App, MAX_BODY_BYTES, MAX_UPLOAD_BYTES, api, appearance, assets, health, openapi, pages, reference, sitemap,
+};
 
 /// A Lambda function, and a listener rule of the load balancer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,7 +87,15 @@ pub struct Route {
     pub(super) service: fn() -> MethodRouter<App>,
 }
 
+/// Routes whose requests may contain a picture.
+const UPLOADS: [&str; 3] = ["/api/v1/admin/pictures", "/admin/new-product", "/admin/products/{handle}"];
+
 impl Route {
+    /// Largest request body: that of most routes, or that of a form with a picture.
+    pub(super) fn max_body_bytes(&self) -> usize {
+        if UPLOADS.contains(&self.path) { MAX_UPLOAD_BYTES } else { MAX_BODY_BYTES }
+    }
+
     /// Returns whether every router serves it, whatever its area.
     pub(super) fn everywhere(&self) -> bool {
         self.surface == Surface::Probe
@@ -250,6 +260,11 @@ pub(super) fn class_of(method: &Method, path: &str) -> Class {
         Some(Route { class: Class::Probe, .. }) => Class::Probe,
         _ => Class::Ordinary,
     })
+}
+
+/// Returns the largest body of a request.
+pub(super) fn max_body_bytes(path: &str) -> usize {
+    at(path).iter().map(|route| route.max_body_bytes()).max().unwrap_or(MAX_BODY_BYTES)
 }
 
 #[cfg(test)]

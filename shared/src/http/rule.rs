@@ -14,7 +14,7 @@ use super::texts;
 pub struct BrokenRule {
     /// Stable code: `invalid_value`, `invalid_setting`, `invalid_product`, `too_many_lines`, `empty_cart`, `currency_mismatch`, `no_shipping`,
     /// `no_shipping_price`, `shipping_weight`, `shipping_not_offered`, `not_sold`, `total_changed`,
-    /// `total_below_minimum`, `total_above_maximum`, `terms_changed`, `no_mail`, `amount_too_large`. Newer releases may add others.
+    /// `total_below_minimum`, `total_above_maximum`, `terms_changed`, `no_mail`, `no_pictures`, `amount_too_large`. Newer releases may add others.
     #[schema(required)]
     pub code: String,
     /// The rule as a sentence in English.
@@ -113,7 +113,11 @@ impl From<&RuleError> for BrokenRule {
             RuleError::TotalChanged { expected, actual } => {
                 Self { expected: Some(*expected), actual: Some(*actual), ..named }
             }
-            RuleError::EmptyCart | RuleError::TermsChanged | RuleError::NoMail | RuleError::AmountTooLarge => named,
+            RuleError::EmptyCart
+            | RuleError::TermsChanged
+            | RuleError::NoMail
+            | RuleError::NoPictures
+            | RuleError::AmountTooLarge => named,
             RuleError::Other { field, rule, .. } => Self { field: field.clone(), rule: rule.clone(), ..named },
         }
     }
@@ -194,6 +198,7 @@ impl BrokenRule {
             "total_changed" => RuleError::TotalChanged { expected: self.expected?, actual: self.actual? },
             "terms_changed" => RuleError::TermsChanged,
             "no_mail" => RuleError::NoMail,
+            "no_pictures" => RuleError::NoPictures,
             "amount_too_large" => RuleError::AmountTooLarge,
             _ => return None,
         })

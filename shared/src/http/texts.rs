@@ -47,6 +47,7 @@ const fn label_and_noun(field: Field) -> (&'static str, &'static str) {
         Field::Password => ("Password", "a password"),
         Field::PaymentMethod => ("Payment", "a payment method"),
         Field::Phone => ("Phone number", "a phone number"),
+        Field::Picture => ("Picture", "a picture"),
         Field::Quantity => ("Quantity", "a quantity"),
         Field::Search => ("Search", "a search"),
         Field::Region | Field::AddressRegion | Field::BillingRegion | Field::ShippingRegion => {
@@ -125,6 +126,9 @@ const PRODUCT: &[(&str, &str, &str)] = &[
     ("status", "Status", "a status"),
     ("seo_title", "Title for search engines", "a title for search engines"),
     ("seo_description", "Description for search engines", "a description for search engines"),
+    ("images", "Pictures", "a picture"),
+    ("images.url", "Address", "an address"),
+    ("images.alt", "Description for people who cannot see it", "a description"),
     ("options", "Options", "an option"),
     ("variants", "Variants", "a variant"),
     ("variants.sku", "SKU", "a SKU"),
@@ -137,6 +141,7 @@ const PRODUCT: &[(&str, &str, &str)] = &[
     ("variants.requires_shipping", "It is shipped", "whether it is shipped"),
     ("variants.inventory", "Its stock is tracked", "whether its stock is tracked"),
     ("variants.initial_stock", "Stock", "a number of units"),
+    ("variants.image", "Picture", "a picture"),
 ];
 
 /// The label of a setting in a form.
@@ -231,6 +236,10 @@ pub fn rule(rule: &RuleError) -> String {
             "The terms and conditions have changed. Nothing was ordered. Read them and order again.".to_owned()
         }
         RuleError::NoMail => "This shop sends no mail, so it cannot mail you a link. Contact the shop.".to_owned(),
+        RuleError::NoPictures => {
+            "This shop has no place for pictures. Set SHOPEASE_ASSETS to a bucket, or enter the address of an image."
+                .to_owned()
+        }
         RuleError::AmountTooLarge => "The amount is too large for one order.".to_owned(),
         RuleError::Other { code, message, .. } if message.is_empty() => {
             format!("The request breaks a rule of the shop ({code}).")
@@ -377,6 +386,7 @@ const fn format_rule(format: Format) -> &'static str {
         Format::ImageAddress => {
             "Enter an address that starts with https://, or a path of this shop such as /assets/demo/moka-pot.svg."
         }
+        Format::Picture => "Choose a complete JPEG, PNG, WebP or GIF file of at most 690 KiB and 13 million pixels.",
         Format::PagesSize => "The pages are too long. All six together may have 100 KiB.",
         Format::Phone => "Enter a phone number of at least five digits, with an optional + and spaces.",
         Format::TimeZone => "Enter a time zone of the IANA database, for example Europe/Berlin.",

@@ -93,6 +93,8 @@ pub enum RuleError {
     TermsChanged,
     /// The shop sends no mail, so it cannot mail a link.
     NoMail,
+    /// The shop has no place for pictures.
+    NoPictures,
     /// An amount is outside the range of 64-bit minor units.
     AmountTooLarge,
     /// An unknown rule of a newer release, received by the API client.
@@ -264,6 +266,7 @@ impl RuleError {
             Self::TotalAboveMaximum { .. } => "total_above_maximum",
             Self::TermsChanged => "terms_changed",
             Self::NoMail => "no_mail",
+            Self::NoPictures => "no_pictures",
             Self::AmountTooLarge => "amount_too_large",
             Self::Other { code, .. } => code,
         }
@@ -341,7 +344,12 @@ impl fmt::Display for RuleError {
             Self::ShippingNotOffered { method } => write!(f, " method={method:?}"),
             Self::NotSold { sku } => write!(f, " sku={sku}"),
             Self::TotalChanged { expected, actual } => write!(f, " expected={expected} actual={actual}"),
-            Self::EmptyCart | Self::TermsChanged | Self::NoMail | Self::AmountTooLarge | Self::Other { .. } => Ok(()),
+            Self::EmptyCart
+            | Self::TermsChanged
+            | Self::NoMail
+            | Self::NoPictures
+            | Self::AmountTooLarge
+            | Self::Other { .. } => Ok(()),
         }
     }
 }

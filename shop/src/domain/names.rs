@@ -117,6 +117,8 @@ named! {
         PaymentMethod = "payment_method",
         /// Phone number for the delivery.
         Phone = "phone",
+        /// File of a picture.
+        Picture = "picture",
         /// Quantity of a line item.
         Quantity = "quantity",
         /// State or province of a quote.
@@ -239,6 +241,8 @@ named! {
         PagesSize = "pages_size",
         /// A card token of the payment provider.
         PaymentMethod = "payment_method",
+        /// A JPEG, PNG, WebP or GIF file within the limits of an upload.
+        Picture = "picture",
         /// Digits, spaces and `+ - . / ( )`, at least five digits, at most 30 characters.
         Phone = "phone",
         /// The JSON schema of the request.

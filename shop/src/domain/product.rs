@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{
-    Field, Format, Money, Position, ProductId, RuleError, TaxClass, ValueRule, VariantId, fold, is_unprintable,
+    Field, Format, Money, Picture, Position, ProductId, RuleError, TaxClass, ValueRule, VariantId, fold, is_unprintable,
 };
 
 /// The name of a product or category in URLs, in any script; usually lower-case words joined by hyphens.
@@ -132,6 +132,11 @@ pub struct Image {
 impl Image {
     /// Longest alternative text in characters, as in Shopify.
     pub const MAX_ALT_CHARS: usize = 512;
+
+    /// The uploaded picture that it shows; `None` for an image of another origin.
+    pub fn picture(&self) -> Option<Picture> {
+        Picture::at(&self.url)
+    }
 }
 
 /// An option of a product, for example Size with S, M and L.
@@ -285,6 +290,8 @@ impl Product {
     pub const MAX_VARIANTS: usize = 2048;
     /// Highest price in minor units, so that a cart has a total.
     pub const MAX_PRICE_MINOR: i64 = 999_999_999_999;
+    /// Most images of a product; Shopify's own limit.
+    pub const MAX_IMAGES: usize = 250;
     /// Most tags of a product; Shopify's own limit.
     pub const MAX_TAGS: usize = 250;
     /// Longest title in characters; Shopify allows 255.

@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
 
 use super::{
-    Category, Currency, Format, Handle, Inventory, Money, Product, ProductId, ProductOption, ProductStatus, QuoteLine,
-    RuleError, Sku, StockLevel, TaxClass, ValueRule, Variant, VariantId, derive_skus, description_html, line,
-    plain_text, slug,
+    Category, Currency, Format, Handle, Image, Inventory, Money, Product, ProductId, ProductOption, ProductStatus,
+    QuoteLine, RuleError, Sku, StockLevel, TaxClass, ValueRule, Variant, VariantId, derive_skus, description_html,
+    is_web_address, line, plain_text, slug,
 };
 
 /// A product as an operator types it.
@@ -34,6 +34,8 @@ pub struct ProductDraft {
     pub options: Vec<String>,
     /// Variants in the merchant's order.
     pub variants: Vec<VariantDraft>,
+    /// Images in the merchant's order. `None` keeps those of the stored product, and the image of each variant.
+    pub images: Option<Vec<Image>>,
 }
 
 /// A variant as an operator types it.
@@ -59,6 +61,8 @@ pub struct VariantDraft {
     pub inventory: Inventory,
     /// Units of a tracked SKU that has no stock level yet.
     pub initial_stock: u32,
+    /// Its image: an index into the images of the draft.
+    pub image: Option<u16>,
 }
 
 /// What a draft becomes a version of.
@@ -71,7 +75,7 @@ pub enum DraftOf<'a> {
         /// When it is created.
         now: OffsetDateTime,
     },
-    /// A stored product. It keeps its images.
+    /// A stored product.
     Stored(&'a Product),
 }
 
@@ -89,6 +93,7 @@ impl ProductDraft {
             barcode: variant.barcode.clone().unwrap_or_default(),
             inventory: variant.inventory,
             initial_stock: 0,
+            image: variant.image,
         };
         Self {
             title: product.title.clone(),
@@ -101,6 +106,7 @@ impl ProductDraft {
             seo_description: product.seo_description.clone().unwrap_or_default(),
             options: product.options.iter().map(|option| option.name.clone()).collect(),
             variants: product.variants.iter().map(variant).collect(),
+            images: Some(product.images.clone()),
         }
     }
 
@@ -124,15 +130,22 @@ impl ProductDraft {
         let (old, max) =
             (stored.and_then(|product| product.seo_description.as_deref()), Product::MAX_SEO_DESCRIPTION_CHARS);
         let seo_description = check.optional_text("seo_description", &self.seo_description, max, old);
+        let images = check.images(self.images.as_deref(), stored);
         let options = check.options(&self.options);
         let skus = check.skus(handle.as_ref(), &self.variants);
         check.variants(&self.variants, options.len(), currency);
+        if self.images.is_some() {
+            check.variant_images(&self.variants, images.len());
+        }
         let Some(handle) = handle.filter(|_| check.problems.is_empty()) else { return Err(check.problems) };
         let variants: Vec<Variant> = self
             .variants
             .iter()
             .zip(skus)
-            .map(|(draft, sku)| draft.variant(VariantId::of(&handle, &sku), sku, stored))
+            .map(|(draft, sku)| {
+                let variant = draft.variant(VariantId::of(&handle, &sku), sku, stored);
+                if self.images.is_some() { Variant { image: draft.image, ..variant } } else { variant }
+            })
             .collect();
         let product = Product {
             id: ProductId::derive(handle.as_str()),
@@ -144,7 +157,7 @@ impl ProductDraft {
             tags,
             options: ProductOption::of(options, &variants),
             variants,
-            images: stored.map(|product| product.images.clone()).unwrap_or_default(),
+            images,
             status: self.status,
             seo_title,
             seo_description,
@@ -259,6 +272,39 @@ impl Check {
             }
         }
         kept
+    }
+
+    /// The images; those of the stored product if there are no others. What an import has stored is right.
+    fn images(&mut self, images: Option<&[Image]>, stored: Option<&Product>) -> Vec<Image> {
+        let stored = stored.map(|product| product.images.as_slice()).unwrap_or_default();
+        let Some(images) = images else { return stored.to_vec() };
+        if images.len() > Product::MAX_IMAGES {
+            self.refuse("images", ValueRule::Count { max: Product::MAX_IMAGES });
+            return Vec::new();
+        }
+        let mut kept = Vec::with_capacity(images.len());
+        for (number, image) in images.iter().enumerate() {
+            if stored.contains(image) {
+                kept.push(image.clone());
+                continue;
+            }
+            let url = image.url.trim().to_owned();
+            if !is_web_address(&url, &["https:"]) && !stored.iter().any(|stored| stored.url == url) {
+                self.refuse(format!("images[{number}].url"), ValueRule::Format(Format::ImageAddress));
+            }
+            let alt = self.text(format!("images[{number}].alt"), image.alt.trim(), 0, Image::MAX_ALT_CHARS);
+            kept.push(Image { url, alt });
+        }
+        kept
+    }
+
+    /// A variant has one of the images of its product, or none.
+    fn variant_images(&mut self, variants: &[VariantDraft], images: usize) {
+        for (number, variant) in variants.iter().enumerate() {
+            if variant.image.is_some_and(|image| usize::from(image) >= images) {
+                self.refuse(format!("variants[{number}].image"), ValueRule::Offered);
+            }
+        }
     }
 
     fn options(&mut self, names: &[String]) -> Vec<String> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::catalog::MAX_KEYS;
 use super::{Caller, LocalShop};
@@ -40,7 +41,7 @@ pub struct CreateProduct {
     pub draft: ProductDraft,
 }
 
-/// Replaces a product. Its handle and its images stay.
+/// Replaces a product. Its handle stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateProduct {
     /// Handle of the product.
@@ -58,6 +59,24 @@ pub struct DeleteProduct {
     pub handle: Handle,
     /// The version that the decision is based on.
     pub version: u64,
+}
+
+/// Uploads a picture, which products can refer to afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadPicture {
+    /// A JPEG, PNG, WebP or GIF file of at most [`Picture::MAX_FILE_BYTES`](crate::domain::Picture::MAX_FILE_BYTES).
+    pub file: Bytes,
+}
+
+/// A picture whose files are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadedPicture {
+    /// Its address, for the image of a product.
+    pub url: String,
+    /// Width of its largest file in pixels.
+    pub width: u32,
+    /// Height of its largest file in pixels.
+    pub height: u32,
 }
 
 /// A product in the list of operators.
@@ -116,6 +135,12 @@ pub trait Products: Send + Sync {
     /// # Errors
     /// [`ShopError::NotFound`]; [`ShopError::VersionChanged`].
     async fn delete_product(&self, caller: &Caller, command: DeleteProduct) -> ShopResult<()>;
+
+    /// Makes the files of a picture and stores them. The same file becomes the same picture.
+    ///
+    /// # Errors
+    /// [`ShopError::Rules`] for a file that is not a picture within the limits, and if the shop has no place for pictures.
+    async fn upload_picture(&self, caller: &Caller, command: UploadPicture) -> ShopResult<UploadedPicture>;
 }
 
 #[async_trait]
@@ -174,6 +199,14 @@ impl Products for LocalShop {
         self.forget_empty_categories(stored.as_ref().map(|stored| &stored.product), None).await?;
         self.cache.forget_catalog(&handle).await;
         if existed { Ok(()) } else { Err(ShopError::NotFound { subject: Subject::Product }) }
+    }
+
+    async fn upload_picture(&self, caller: &Caller, command: UploadPicture) -> ShopResult<UploadedPicture> {
+        self.require_operator(caller).await?;
+        let pictures = self.pictures.as_ref().ok_or(RuleError::NoPictures)?;
+        let picture = pictures.add(command.file).await?;
+        let (width, height) = picture.size();
+        Ok(UploadedPicture { url: picture.address(), width, height })
     }
 }
 

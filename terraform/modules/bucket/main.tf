@@ -33,7 +33,7 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_144:The content can be rebuilt (assets, artifacts) or is read once (logs): a second region would double its cost
+  #checkov:skip=CKV_AWS_144:Logs are read once, artifacts can be built again, and versions keep uploaded pictures: a second region would double the cost
   #checkov:skip=CKV_AWS_145:Public images, logs, and artifacts are encrypted with S3's own key; ALB cannot write access logs with any other
   #checkov:skip=CKV_AWS_18:The buckets of logs and artifacts would log into themselves; reads of assets are in the tasks' own logs
   #checkov:skip=CKV2_AWS_62:Nothing consumes object events

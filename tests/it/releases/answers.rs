@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -34,8 +36,13 @@ use crate::remote::Server;
 /// Directory in which `cargo xtask release` records this release's OpenAPI document and responses.
 const RECORD: &str = "SHOPEASE_TEST_RECORD_API";
 
+/// Content type of a file.
+const FILE: &str = "application/octet-stream";
 const KEY: &str = "idempotency-key";
 const IF_MATCH: &str = "if-match";
+
+/// One white pixel as a PNG file.
+const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg==";
 
 const SETTINGS: &str = "/api/v1/admin/settings";
 
@@ -49,6 +56,7 @@ struct Exchange {
     idempotency_key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     if_match: Option<String>,
+    /// A JSON object, or a file as a string in Base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<Value>,
     status: u16,
@@ -100,16 +108,20 @@ async fn send(
     headers: &[(&str, &str)],
     body: Option<Value>,
 ) -> Exchange {
-    let (request, text) = (body.clone(), body.map(|body| body.to_string()).unwrap_or_default());
+    let request = body.clone();
+    let (content_type, bytes) = match body {
+        Some(Value::String(file)) => (FILE, STANDARD.decode(file).expect("Base64")),
+        body => ("application/json", body.map(|body| body.to_string().into_bytes()).unwrap_or_default()),
+    };
     let mut builder = http::Request::builder().method(&method).uri(target);
     if request.is_some() {
-        builder = builder.header(header::CONTENT_TYPE, "application/json");
+        builder = builder.header(header::CONTENT_TYPE, content_type);
     }
     for (name, value) in headers {
         builder = builder.header(*name, *value);
     }
     let of = |wanted| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
-    let answer = client.send(builder.body(text.into()).expect("a request")).await;
+    let answer = client.send(builder.body(bytes.into()).expect("a request")).await;
     let response = (!answer.body.is_empty()).then(|| without_request_id(answer.json()));
     Exchange {
         method: method.to_string(),
@@ -375,6 +387,7 @@ async fn operate(recorder: &mut Recorder, test: &TestShop, orders: &Orders) {
     recorder.once(&mut operator, &of(&orders.paid, "refunds"), "more", json!({"all": true})).await;
     change_settings(recorder, &mut operator).await;
     change_products(recorder, &mut operator).await;
+    upload_pictures(recorder, &mut operator).await;
     for method in [Method::GET, Method::DELETE] {
         recorder.call(&mut operator, method, "/api/v1/admin/demo-catalog", &[], None).await;
     }
@@ -405,12 +418,19 @@ async fn change_products(recorder: &mut Recorder, operator: &mut Client) {
     }
 }
 
+async fn upload_pictures(recorder: &mut Recorder, operator: &mut Client) {
+    let picture = recorder.post(operator, "/api/v1/admin/pictures", PIXEL.into()).await;
+    recorder.post(operator, "/api/v1/admin/pictures", "R0lGODlh".into()).await;
+    let images = json!([{ "url": picture["url"], "alt": "A pixel" }]);
+    let variant = json!({ "sku": "PAN", "price": { "amount_minor": 1990, "currency": "EUR" }, "image": 0 });
+    let pan = json!({ "handle": "pan", "title": "Pan", "status": "draft", "variants": [variant], "images": images });
+    recorder.post(operator, "/api/v1/admin/products", pan).await;
+}
+
 async fn change_settings(recorder: &mut Recorder, operator: &mut Client) {
     let mut settings = recorder.get(operator, SETTINGS).await["settings"].clone();
-    // One white pixel.
-    let pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg==";
-    settings["shop"]["logo"] = json!({ "base64": pixel });
-    settings["shop"]["icon"] = json!({ "base64": pixel });
+    settings["shop"]["logo"] = json!({ "base64": PIXEL });
+    settings["shop"]["icon"] = json!({ "base64": PIXEL });
     settings["footer"]["links"] = json!([{ "title": "News", "url": "https://example.com" }]);
     for (expected_version, name) in [(1, "Kettles"), (1, "Pots"), (2, "")] {
         settings["shop"]["name"] = json!(name);
@@ -493,7 +513,11 @@ impl Release {
                 target: uri.to_string(),
                 idempotency_key: of(KEY),
                 if_match: of(IF_MATCH),
-                request: serde_json::from_slice(&body).ok(),
+                request: if headers.get(header::CONTENT_TYPE).is_some_and(|found| found == FILE) {
+                    Some(STANDARD.encode(&body).into())
+                } else {
+                    serde_json::from_slice(&body).ok()
+                },
                 ..answer.clone()
             });
             let kind = if status.is_success() { "application/json" } else { "application/problem+json" };

@@ -145,6 +145,8 @@ pub struct Shape {
     pub query: Vec<utoipa::openapi::path::Parameter>,
     /// Request body.
     pub body: Option<Named>,
+    /// Content type of the request body.
+    pub content_type: &'static str,
     /// Headers of the request body, with their descriptions.
     pub headers: &'static [(&'static str, &'static str)],
     /// Idempotency key.
@@ -158,7 +160,15 @@ impl Shape {
     pub fn of<C: Wire, A: Answer>() -> Self {
         let query = <C::Query as utoipa::IntoParams>::into_params(|| Some(utoipa::openapi::path::ParameterIn::Query));
         let path = C::Path::DESCRIPTION.map(|description| (description, C::Path::schema()));
-        Self { path, query, body: C::Body::schema(), headers: C::Body::HEADERS, key: C::KEY, answer: A::schema() }
+        Self {
+            path,
+            query,
+            body: C::Body::schema(),
+            content_type: C::Body::CONTENT_TYPE,
+            headers: C::Body::HEADERS,
+            key: C::KEY,
+            answer: A::schema(),
+        }
     }
 }
 

@@ -33,6 +33,7 @@ fn version(headers: &HeaderMap) -> Result<u64, Problem> {
 impl<B: BodyPart> BodyPart for IfMatch<B> {
     const HEADERS: &'static [(&'static str, &'static str)] =
         &[("If-Match", "ETag of the version that the request is based on. Required.")];
+    const CONTENT_TYPE: &'static str = B::CONTENT_TYPE;
 
     async fn read(request: Request, app: &App) -> Result<Self, Problem> {
         let version = version(request.headers());

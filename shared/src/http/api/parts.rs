@@ -9,15 +9,15 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shopease_shop::domain::{AddressId, Handle, LineItemId, OrderId, SessionId};
+use shopease_shop::domain::{AddressId, Handle, LineItemId, OrderId, Picture, SessionId};
 use shopease_shop::ports::SIGNATURE_HEADER;
 use shopease_shop::{ShopError, ShopResult};
 use utoipa::ToSchema;
 
 use super::text;
-use crate::http::App;
-use crate::http::extract::{read_json, read_raw};
+use crate::http::extract::{read_json, read_raw, require_content_type};
 use crate::http::problem::Problem;
+use crate::http::{App, MAX_BODY_BYTES};
 
 /// Whether a request has an `Idempotency-Key`. Requests with a key are safe to repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,13 +225,15 @@ pub trait BodyPart: Sized + Send {
 
     /// Headers that belong to the body, with their descriptions.
     const HEADERS: &'static [(&'static str, &'static str)] = &[];
+    /// Content type of the body.
+    const CONTENT_TYPE: &'static str = "application/json";
 }
 
 /// A serialized body.
 #[derive(Debug, Default)]
 pub struct RequestBody {
     /// The bytes; `None` without a body.
-    pub json: Option<Vec<u8>>,
+    pub bytes: Option<Bytes>,
     /// Signature over the bytes.
     pub signature: Option<String>,
     /// `If-Match` header.
@@ -282,7 +284,7 @@ impl<T: Serialize + DeserializeOwned + ToSchema + Send> BodyPart for Json<T> {
 
     fn write(self) -> ShopResult<RequestBody> {
         let json = serde_json::to_vec(&self.0).map_err(|error| ShopError::Internal(error.into()))?;
-        Ok(RequestBody { json: Some(json), ..RequestBody::default() })
+        Ok(RequestBody { bytes: Some(json.into()), ..RequestBody::default() })
     }
 
     fn schema() -> Option<Named> {
@@ -306,11 +308,31 @@ impl BodyPart for Signed {
         let headers = ["stripe-signature", SIGNATURE_HEADER];
         let found = headers.iter().find_map(|name| request.headers().get(*name));
         let signature = found.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Self { signature, body: read_raw(request, app).await? })
+        Ok(Self { signature, body: read_raw(request, app, MAX_BODY_BYTES).await? })
     }
 
     fn write(self) -> ShopResult<RequestBody> {
-        Ok(RequestBody { json: Some(self.body.into()), signature: self.signature, if_match: None })
+        Ok(RequestBody { bytes: Some(self.body), signature: self.signature, if_match: None })
+    }
+
+    fn schema() -> Option<Named> {
+        Some(Named { name: None, schemas: Vec::new() })
+    }
+}
+
+/// A file.
+pub struct File(pub Bytes);
+
+impl BodyPart for File {
+    const CONTENT_TYPE: &'static str = "application/octet-stream";
+
+    async fn read(request: Request, app: &App) -> Result<Self, Problem> {
+        require_content_type(request.headers(), Self::CONTENT_TYPE)?;
+        read_raw(request, app, Picture::MAX_FILE_BYTES).await.map(Self)
+    }
+
+    fn write(self) -> ShopResult<RequestBody> {
+        Ok(RequestBody { bytes: Some(self.0), ..RequestBody::default() })
     }
 
     fn schema() -> Option<Named> {

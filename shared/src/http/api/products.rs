@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{self, Currency, DraftOf, Field, Handle, RuleError, ValueRule};
 use shopease_shop::ports::VersionedProduct;
-use shopease_shop::services::{self, DeleteProduct, FindAnyProduct, ListAllProducts, ProductOverview};
+use shopease_shop::services::{self, DeleteProduct, FindAnyProduct, ListAllProducts, ProductOverview, UploadPicture};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
 use super::catalog::ProductOption;
-use super::endpoint::{Answer, Context, NoContent, endpoints, no_content, ok};
+use super::endpoint::{Answer, Context, NoContent, created, endpoints, no_content, ok};
 use super::if_match::IfMatch;
-use super::parts::{Json, Named, NoBody, NoQuery, Parts, Wire, without_body};
+use super::parts::{File, Json, Named, NoBody, NoQuery, Parts, Wire, without_body};
 use super::settings::TaxClass;
 use super::wire::{Category, Image, MoneySchema, Out, mirror, states};
 use super::{Paging, page_answer, text};
@@ -246,10 +246,28 @@ pub struct VariantDraft {
     #[serde(default)]
     #[schema(maximum = 1_000_000_000)]
     pub initial_stock: u32,
+    /// Its image: an index into `images`. Without `images`, it keeps its image.
+    #[serde(default)]
+    #[schema(maximum = 249)]
+    pub image: Option<u16>,
 }
 mirror!(VariantDraft of domain::VariantDraft {
-    sku, option_values, price, compare_at_price, weight_grams, requires_shipping, tax_class, barcode, inventory, initial_stock,
+    sku, option_values, price, compare_at_price, weight_grams, requires_shipping, tax_class, barcode, inventory, initial_stock, image,
 });
+
+/// An image of a new or changed product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImageDraft {
+    /// Address of an uploaded picture, another `https` URL, or a path of the shop.
+    #[schema(max_length = 2000, example = "https://cdn.example.com/kettle.jpg")]
+    pub url: String,
+    /// Alternative text: what people hear who cannot see the image.
+    #[serde(default)]
+    #[schema(max_length = 512)]
+    pub alt: String,
+}
+mirror!(ImageDraft of domain::Image { url, alt });
 
 const fn standard() -> TaxClass {
     TaxClass::Standard
@@ -259,8 +277,7 @@ const fn tracked() -> Inventory {
     Inventory::Tracked
 }
 
-/// A new or changed product. Unknown fields are rejected, because it replaces the stored one. The handle, the images and the texts for
-/// search engines of a stored product stay.
+/// A new or changed product. Unknown fields are rejected, because it replaces the stored one, whose handle stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -311,6 +328,10 @@ pub struct ProductDraft {
     /// Variants.
     #[schema(min_items = 1, max_items = 2048)]
     pub variants: Vec<VariantDraft>,
+    /// Images; the first one is shown in listings. Without this field, those of a stored product stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 250)]
+    pub images: Option<Vec<ImageDraft>>,
 }
 
 impl ProductDraft {
@@ -327,6 +348,7 @@ impl ProductDraft {
             seo_description: draft.seo_description,
             options: draft.options,
             variants: Out::of(draft.variants),
+            images: Out::of(draft.images),
         }
     }
 
@@ -343,6 +365,7 @@ impl ProductDraft {
             seo_description: self.seo_description,
             options: self.options,
             variants: self.variants.value(),
+            images: self.images.value(),
         };
         (self.handle, draft)
     }
@@ -462,6 +485,32 @@ impl Wire for ListAllProducts {
 
 without_body!(FindAnyProduct, handle: Handle);
 
+impl Wire for UploadPicture {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = File;
+
+    fn read(Parts { body: File(file), .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { file })
+    }
+
+    fn write(self) -> Parts<Self> {
+        Parts::of_body(File(self.file))
+    }
+}
+
+/// A picture whose files are stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UploadedPicture {
+    /// Its address, for `images` of a product: a JPEG file.
+    pub url: String,
+    /// Width of its largest file in pixels.
+    pub width: u32,
+    /// Height of its largest file in pixels.
+    pub height: u32,
+}
+mirror!(UploadedPicture of services::UploadedPicture { url, width, height });
+
 endpoints! {
     Products in products, area Admin, tag "admin";
 
@@ -484,7 +533,7 @@ endpoints! {
         ]
     }
 
-    /// Replace a product. Its handle, its images and its texts for search engines stay. New tracked SKUs without a stock level get one.
+    /// Replace a product. Its handle stays. New tracked SKUs without a stock level get one.
     put "/api/v1/admin/products/{handle}" => update_product(services::UpdateProduct) for caller -> AdminProduct {
         Durable, ok_tagged, [
             (200, "The product, with its new version as the ETag."),
@@ -503,6 +552,15 @@ endpoints! {
             (404, "The product does not exist."),
             (412, "The product has another version. Nothing was changed."),
             (428, "The request has no If-Match header."),
+        ]
+    }
+
+    /// Upload a picture: a JPEG, PNG, WebP or GIF file of at most 690 KiB and 13 million pixels. Its pixels are encoded again in up to four
+    /// widths; everything else in the file is dropped. The same file gives the same address.
+    post "/api/v1/admin/pictures" => upload_picture(UploadPicture) for caller -> UploadedPicture {
+        Durable, created, [
+            (201, "The files of the picture are stored. Products can refer to its address."),
+            (422, "The file is not a picture within the limits, or the shop has no place for pictures (`no_pictures`)."),
         ]
     }
 }

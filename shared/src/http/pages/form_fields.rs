@@ -18,9 +18,20 @@ pub enum Input {
     /// A box to check.
     Check,
     /// One of several values: value, title.
-    Select(Vec<(&'static str, &'static str)>),
+    Select(Vec<(String, String)>),
     /// Several boxes with the same name: value, title.
     Choices(Vec<(String, String)>),
+    /// An image, whose address cannot be edited.
+    Picture,
+    /// A file of a picture, with a button that adds it.
+    File,
+}
+
+impl Input {
+    /// One of several values: value, title.
+    pub fn select(choices: &[(&str, &str)]) -> Self {
+        Self::Select(choices.iter().map(|(value, title)| ((*value).to_owned(), (*title).to_owned())).collect())
+    }
 }
 
 /// A field.
@@ -80,6 +91,8 @@ impl FormField {
 pub struct FieldGroup {
     /// Heading, if there are several groups.
     pub legend: Option<String>,
+    /// Class of the element, if it has one of its own.
+    pub class: &'static str,
     /// Fields.
     pub fields: Vec<FormField>,
 }

@@ -1,16 +1,22 @@
 //! A product as a form: from a draft to fields, and from what was typed back to a draft.
 
+use std::collections::BTreeSet;
+
 use super::form_fields::{CHECKED, FieldGroup, FormField, Input, MAX_ROWS, Typed};
 use super::forms::FormErrors;
 use crate::http::texts;
 use shopease_shop::domain::{
-    Currency, DraftOf, Inventory, Money, Product, ProductDraft, ProductStatus, RuleError, TaxClass, VariantDraft,
+    Currency, DraftOf, Image, Inventory, Money, Product, ProductDraft, ProductStatus, RuleError, TaxClass, VariantDraft,
 };
 use time::OffsetDateTime;
 
 /// Most variants that the form shows. A product with more keeps its variants.
 pub const MAX_VARIANTS: usize = MAX_ROWS;
 
+/// Name of the field with the file of a picture.
+pub const FILE: &str = "file";
+/// Name of the field that a form with pictures has, because a form without pictures has no field of theirs.
+const SHOWS_IMAGES: &str = "shows_images";
 const STATUSES: [(&str, &str); 3] = [("active", "Active: on sale"), ("draft", "Draft"), ("archived", "Archived")];
 const TAX_CLASSES: [(&str, &str); 3] = [("standard", "Standard"), ("reduced", "Reduced"), ("exempt", "No tax")];
 
@@ -20,6 +26,31 @@ fn option_name(place: usize) -> String {
 
 fn variant_field(row: usize, field: &str) -> String {
     format!("variants[{row}].{field}")
+}
+
+fn image_field(row: usize, field: &str) -> String {
+    format!("images[{row}].{field}")
+}
+
+/// The numbers of the rows with a picture, in the order of their positions.
+fn image_rows(typed: &Typed) -> Vec<usize> {
+    let row_of = |name: &str| name.strip_prefix("images[")?.strip_suffix("].url")?.parse().ok();
+    let rows: BTreeSet<usize> = typed.0.iter().filter_map(|(name, _)| row_of(name)).collect();
+    let mut rows: Vec<usize> =
+        rows.into_iter().filter(|row| !typed.get(&image_field(*row, "url")).is_empty()).collect();
+    // Equal positions, and those that are not numbers, stay in their order.
+    rows.sort_by_key(|row| typed.get(&image_field(*row, "position")).trim().parse().unwrap_or(u32::MAX));
+    rows
+}
+
+/// Adds a picture after the others.
+pub fn add_picture(typed: &mut Typed, url: String) {
+    let rows = image_rows(typed);
+    let (row, position) = (rows.iter().max().map_or(0, |last| last + 1), rows.len() + 1);
+    let alt = typed.text("title");
+    for (field, value) in [("url", url), ("alt", alt), ("position", position.to_string())] {
+        typed.0.push((image_field(row, field), value));
+    }
 }
 
 /// The form of a draft. An empty form has one row for a variant.
@@ -39,6 +70,12 @@ pub fn typed_of(handle: &str, draft: &ProductDraft) -> Typed {
         put(name.to_owned(), value.to_owned());
     }
     put("tags".to_owned(), draft.tags.join(", "));
+    let images = draft.images.as_deref().unwrap_or_default();
+    for (row, image) in images.iter().enumerate() {
+        put(image_field(row, "url"), image.url.clone());
+        put(image_field(row, "alt"), image.alt.clone());
+        put(image_field(row, "position"), (row + 1).to_string());
+    }
     for (place, name) in draft.options.iter().enumerate() {
         put(option_name(place), name.clone());
     }
@@ -55,6 +92,8 @@ pub fn typed_of(handle: &str, draft: &ProductDraft) -> Typed {
         put("weight_grams", variant.weight_grams.to_string());
         put("tax_class", variant.tax_class.as_str().to_owned());
         put("barcode", variant.barcode.clone());
+        let image = variant.image.and_then(|image| images.get(usize::from(image)));
+        put("image", image.map(|image| image.url.clone()).unwrap_or_default());
         for (field, is_checked) in
             [("requires_shipping", variant.requires_shipping), ("inventory", variant.inventory == Inventory::Tracked)]
         {
@@ -101,7 +140,7 @@ pub fn groups(typed: &Typed, is_new: bool, currency: Currency, categories: Vec<S
         );
     }
     about.extend([
-        field("status", Input::Select(STATUSES.to_vec())),
+        field("status", Input::select(&STATUSES)),
         field("description_html", Input::Area(8)).optional().hint("Text or HTML. Scripts and styles are removed."),
         field("vendor", Input::Line).optional(),
         field("category", Input::Suggested(categories)).optional(),
@@ -120,11 +159,10 @@ pub fn groups(typed: &Typed, is_new: bool, currency: Currency, categories: Vec<S
             .optional()
             .hint("Up to about 160 characters are shown. Empty: the beginning of the description."),
     ];
-    let mut groups = vec![
-        group("Product", about),
-        group("Search engines and shared links", search),
-        group("Options: how the variants differ", options),
-    ];
+    let mut groups = vec![group("Product", about)];
+    groups.extend(picture_groups(typed));
+    groups
+        .extend([group("Search engines and shared links", search), group("Options: how the variants differ", options)]);
     for row in 0..typed.rows() {
         groups.push(group(&format!("Variant {}", row + 1), variant_fields(typed, row, is_new, currency)));
     }
@@ -132,7 +170,50 @@ pub fn groups(typed: &Typed, is_new: bool, currency: Currency, categories: Vec<S
 }
 
 fn group(legend: &str, fields: Vec<FormField>) -> FieldGroup {
-    FieldGroup { legend: Some(legend.to_owned()), fields }
+    FieldGroup { legend: Some(legend.to_owned()), class: "", fields }
+}
+
+/// The pictures in their order, and the field for another one.
+fn picture_groups(typed: &Typed) -> Vec<FieldGroup> {
+    let field = |row: usize, name: &str, input| {
+        let path = image_field(row, name);
+        let value = typed.text(&path);
+        FormField::new(texts::product_label(&path), path, input, value)
+    };
+    let rows = image_rows(typed).into_iter().enumerate();
+    let mut groups: Vec<FieldGroup> = rows
+        .map(|(place, row)| {
+            let fields = vec![
+                field(row, "url", Input::Picture),
+                field(row, "alt", Input::Line).optional(),
+                field(row, "position", Input::Number).label("Position"),
+                field(row, "remove", Input::Check).label("Remove from this product"),
+            ];
+            FieldGroup { class: "picture-fields", ..group(&format!("Picture {}", place + 1), fields) }
+        })
+        .collect();
+    let upload = FormField::new("Picture from your device", FILE, Input::File, "")
+        .optional()
+        .hint("JPEG, PNG, WebP or GIF. Your browser makes large photographs smaller before it sends them.");
+    groups.push(FieldGroup { class: "picture-upload", ..group("Add pictures", vec![upload]) });
+    groups
+}
+
+/// The pictures that a variant can have: address, title.
+fn picture_choices(typed: &Typed) -> Vec<(String, String)> {
+    let rows = image_rows(typed).into_iter().enumerate();
+    let pictures = rows.map(|(place, row)| {
+        let (url, alt) = (typed.text(&image_field(row, "url")), typed.text(&image_field(row, "alt")));
+        (
+            url,
+            if alt.trim().is_empty() {
+                format!("Picture {}", place + 1)
+            } else {
+                format!("Picture {}: {alt}", place + 1)
+            },
+        )
+    });
+    std::iter::once((String::new(), "None of its own".to_owned())).chain(pictures).collect()
 }
 
 fn variant_fields(typed: &Typed, row: usize, is_new: bool, currency: Currency) -> Vec<FormField> {
@@ -161,7 +242,8 @@ fn variant_fields(typed: &Typed, row: usize, is_new: bool, currency: Currency) -
             .hint("Your code, unique in the shop. Empty: made from handle and option values."),
         field("barcode", Input::Line).optional(),
         field("weight_grams", Input::Number).optional(),
-        field("tax_class", Input::Select(TAX_CLASSES.to_vec())),
+        field("tax_class", Input::select(&TAX_CLASSES)),
+        field("image", Input::Select(picture_choices(typed))),
         field("requires_shipping", Input::Check).label("It is shipped"),
         field("inventory", Input::Check).label("Its stock is tracked"),
         field("initial_stock", Input::Number).optional().hint(stock),
@@ -179,13 +261,20 @@ pub struct Read {
     rows: Vec<usize>,
     /// The places of its options.
     options: Vec<usize>,
+    /// The rows of its pictures.
+    images: Vec<usize>,
     /// Paths in the form, with sentences.
     problems: Vec<(String, String)>,
 }
 
-/// Reads the form. Rows without any text are left out. A form without rows keeps the stored variants.
+/// Reads the form. Rows without any text are left out. A form without rows keeps the stored variants, and one of an earlier release,
+/// which does not show pictures, keeps these.
 pub fn read(typed: &Typed, currency: Currency, stored: Option<&Product>) -> Read {
     let options = used_options(typed);
+    let images: Vec<usize> =
+        image_rows(typed).into_iter().filter(|row| !typed.is_checked(&image_field(*row, "remove"))).collect();
+    let image =
+        |row: &usize| Image { url: typed.text(&image_field(*row, "url")), alt: typed.text(&image_field(*row, "alt")) };
     let mut read = Read {
         draft: ProductDraft {
             title: typed.text("title"),
@@ -198,14 +287,21 @@ pub fn read(typed: &Typed, currency: Currency, stored: Option<&Product>) -> Read
             seo_description: typed.text("seo_description"),
             options: options.iter().map(|place| typed.text(&option_name(*place))).collect(),
             variants: Vec::new(),
+            images: typed.is_checked(SHOWS_IMAGES).then(|| images.iter().map(image).collect()),
         },
         currency,
         rows: Vec::new(),
         options,
+        images,
         problems: Vec::new(),
     };
+    read.check_positions(typed);
     if let Some(stored) = stored.filter(|_| typed.get("rows").is_empty()) {
-        let ProductDraft { options, variants, .. } = ProductDraft::of(stored);
+        let ProductDraft { options, mut variants, .. } = ProductDraft::of(stored);
+        for variant in &mut variants {
+            let url = variant.image.and_then(|image| stored.images.get(usize::from(image))).map(|image| &*image.url);
+            variant.image = read.image_of(url.unwrap_or_default());
+        }
         read.draft = ProductDraft { options, variants, ..read.draft };
         return read;
     }
@@ -244,6 +340,20 @@ impl Read {
             barcode: text("barcode"),
             inventory: if is_checked("inventory") { Inventory::Tracked } else { Inventory::Untracked },
             initial_stock: self.number(row, "initial_stock", &text("initial_stock")),
+            image: self.image_of(&text("image")),
+        }
+    }
+
+    /// The place of a picture among those that stay.
+    fn image_of(&self, url: &str) -> Option<u16> {
+        let place = self.draft.images.as_ref()?.iter().position(|image| image.url == url)?;
+        u16::try_from(place).ok()
+    }
+
+    fn check_positions(&mut self, typed: &Typed) {
+        for row in self.images.clone() {
+            let path = image_field(row, "position");
+            self.whole_number(path.clone(), typed.get(&path));
         }
     }
 
@@ -263,13 +373,17 @@ impl Read {
     }
 
     fn number(&mut self, row: usize, field: &str, text: &str) -> u32 {
+        self.whole_number(variant_field(row, field), text)
+    }
+
+    fn whole_number(&mut self, path: String, text: &str) -> u32 {
         let text = text.trim();
         if text.is_empty() {
             return 0;
         }
         text.parse().unwrap_or_else(|_| {
             let sentence = format!("{text:?} is not a whole number from 0. Enter digits only.");
-            self.problems.push((variant_field(row, field), sentence));
+            self.problems.push((path, sentence));
             0
         })
     }
@@ -323,14 +437,19 @@ impl Read {
         };
         let path = renumbered(path, "variants", &self.rows).unwrap_or_else(|| path.to_owned());
         let path = renumbered(&path, "options", &self.options).unwrap_or(path);
+        let path = renumbered(&path, "images", &self.images).unwrap_or(path);
         renumbered(&path, "option_values", &self.options).unwrap_or(path)
     }
 }
 
 /// Fields whose stored value differs from what was typed: label and stored value, which is empty where only something was typed.
 pub fn differences(typed: &Typed, stored: &Typed) -> Vec<(String, String)> {
-    let row_of =
-        |name: &str| name.strip_prefix("variants[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
+    let row_of = |name: &str| {
+        let (list, title) =
+            [("variants[", "Variant"), ("images[", "Picture")].into_iter().find(|(list, _)| name.starts_with(list))?;
+        let row: usize = name.strip_prefix(list)?.split(']').next()?.parse().ok()?;
+        Some(format!("{title} {}", row + 1))
+    };
     // A browser sends line breaks as CRLF.
     let text = |form: &Typed, name: &str| form.get(name).replace("\r\n", "\n").trim().to_owned();
     let is_value = |name: &str| texts::is_product_value(name) && name != "handle";
@@ -346,7 +465,7 @@ pub fn differences(typed: &Typed, stored: &Typed) -> Vec<(String, String)> {
     changed
         .map(|name| {
             let label = texts::product_label(name);
-            let label = row_of(name).map_or_else(|| label.to_owned(), |row| format!("Variant {}: {label}", row + 1));
+            let label = row_of(name).map_or_else(|| label.to_owned(), |row| format!("{row}: {label}"));
             (label, text(stored, name))
         })
         .collect()

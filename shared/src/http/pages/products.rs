@@ -13,7 +13,7 @@ use super::product_form::{self, MAX_VARIANTS};
 use super::product_selection;
 use super::view::filters;
 use crate::http::api::products::check_size;
-use crate::http::extract::{ApiPath, ApiQuery, PageForm, PostedForm, stale_form};
+use crate::http::extract::{ApiPath, ApiQuery, FileForm, PageForm, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
 use crate::http::{App, MAX_BODY_BYTES, Problem, cursor, notice, texts};
 use shopease_shop::ShopError;
@@ -21,6 +21,7 @@ use shopease_shop::domain::{Currency, Handle, PageLimit, ProductDraft, ProductSt
 use shopease_shop::ports::VersionedProduct;
 use shopease_shop::services::{
     CreateProduct, DeleteProduct, FindAnyProduct, ListAllProducts, ListCategories, ProductOverview, UpdateProduct,
+    UploadPicture,
 };
 
 const PRODUCTS: &str = "/admin/products";
@@ -34,7 +35,7 @@ const NOTICES: [(&str, &str); 2] =
     [(DELETED, "The product was deleted."), (CHANGED, "The selected products were changed.")];
 
 /// The form of a product; its description may be long.
-type ProductForm = PostedForm<Vec<(String, String)>, MAX_BODY_BYTES>;
+type ProductForm = FileForm<MAX_BODY_BYTES>;
 
 fn path_of(handle: &Handle) -> String {
     format!("{PRODUCTS}/{}", encode(handle.as_str()))
@@ -307,6 +308,7 @@ const fn empty_draft() -> ProductDraft {
         seo_description: String::new(),
         options: Vec::new(),
         variants: Vec::new(),
+        images: Some(Vec::new()),
     }
 }
 
@@ -354,8 +356,8 @@ pub(in crate::http) async fn save(
 ) -> PageResult {
     let found =
         app.services.products.find_any_product(visitor.caller(), FindAnyProduct { handle: handle.clone() }).await;
-    match (found, form) {
-        (Ok(stored), form) => submit(&app, &visitor, Some(stored), form).await,
+    match (found, form.fields) {
+        (Ok(stored), fields) => submit(&app, &visitor, Some(stored), ProductForm { fields, file: form.file }).await,
         // A form of an earlier session.
         (Err(ShopError::SignInRequired), PostedForm::Stale(_)) => Err(stale_form().into()),
         (Err(ShopError::NotFound { .. }), PostedForm::Current(fields)) => {
@@ -378,15 +380,24 @@ async fn gone(app: &App, visitor: &Visitor, handle: &Handle, mut typed: Typed) -
 }
 
 async fn submit(app: &App, visitor: &Visitor, stored: Option<VersionedProduct>, form: ProductForm) -> PageResult {
-    let mut typed = match form {
+    let mut typed = match form.fields {
         PostedForm::Current(fields) => Typed(fields),
         PostedForm::Stale(fields) => return stale(app, visitor, stored, Typed(fields)).await,
     };
     if stored.is_none() {
         super::admin::require_operator(app, visitor, NEW).await?;
     }
-    if typed.get("action") == "add_variant" {
-        product_form::add_row(&mut typed);
+    if let Some(file) = form.file {
+        match app.services.products.upload_picture(visitor.caller(), UploadPicture { file }).await {
+            Ok(picture) => product_form::add_picture(&mut typed, picture.url),
+            Err(error) => return not_uploaded(app, visitor, stored, &typed, error).await,
+        }
+    }
+    let action = typed.text("action");
+    if ["add_variant", "add_picture"].contains(&action.as_str()) {
+        if action == "add_variant" {
+            product_form::add_row(&mut typed);
+        }
         return form_page(app, visitor, StatusCode::OK, stored, &typed, Attempt::default()).await;
     }
     let currency = currency_of(app, stored.as_ref()).await;
@@ -413,6 +424,27 @@ async fn submit(app: &App, visitor: &Visitor, stored: Option<VersionedProduct>, 
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Shows the form again with the reason why its file was not taken.
+async fn not_uploaded(
+    app: &App,
+    visitor: &Visitor,
+    stored: Option<VersionedProduct>,
+    typed: &Typed,
+    error: ShopError,
+) -> PageResult {
+    let attempt = match &error {
+        ShopError::Rules(rules) => {
+            let sentences = rules.iter().map(|rule| (product_form::FILE.to_owned(), texts::rule(rule)));
+            Attempt { errors: FormErrors::new(sentences.collect()), ..Attempt::default() }
+        }
+        ShopError::Unavailable { .. } => Attempt::default(),
+        _ => return Err(error.into()),
+    };
+    let problem = Problem::from(error);
+    let problems = if attempt.errors.is_empty() { vec![texts::on_page(&problem)] } else { Vec::new() };
+    form_page(app, visitor, problem.status_code(), stored, typed, Attempt { problems, ..attempt }).await
 }
 
 /// The rules that need no store, so that they are reported together with what cannot be parsed.

@@ -211,7 +211,7 @@ impl Section {
                 ]
             }
         };
-        vec![FieldGroup { legend: None, fields }]
+        vec![FieldGroup { legend: None, class: "", fields }]
     }
 
     /// The fields with what was typed instead of the settings.
@@ -342,12 +342,13 @@ fn home_fields(settings: &SettingsDocument, categories: &[Category]) -> Vec<Form
 
 fn footer_groups(settings: &SettingsDocument, rows: usize) -> Vec<FieldGroup> {
     let text = FormField::setting("footer.text", Input::Area(3), &settings.footer.text).optional();
-    let mut groups = vec![FieldGroup { legend: None, fields: vec![text] }];
+    let mut groups = vec![FieldGroup { legend: None, class: "", fields: vec![text] }];
     for row in 0..rows {
         let link = settings.footer.links.get(row);
         let (title, url) = link.map_or(("", ""), |link| (&link.title, &link.url));
         groups.push(FieldGroup {
             legend: Some(if link.is_some() { format!("Link {}", row + 1) } else { "New link".to_owned() }),
+            class: "",
             fields: vec![
                 FormField::setting(format!("footer.links[{row}].title"), Input::Line, title).optional(),
                 FormField::setting(format!("footer.links[{row}].url"), Input::Line, url).optional(),
@@ -498,6 +499,7 @@ fn shipping_groups(settings: &SettingsDocument, rows: usize) -> Vec<FieldGroup> 
         ];
         FieldGroup {
             legend: Some(method.map_or_else(|| "New method".to_owned(), |method| method.title.clone())),
+            class: "",
             fields,
         }
     };

@@ -1,6 +1,7 @@
 //! Formatting of amounts, times and problems: the filters and helper functions of the templates.
 
 use crate::http::Problem;
+use shopease_shop::domain::Picture;
 pub use shopease_shop::text::{grouped, money};
 
 /// Up to this many units, pages show how many are left.
@@ -18,6 +19,11 @@ pub fn weight(grams: u32) -> String {
     }
     let text = format!("{}.{:02}", grams / 1_000, grams % 1_000 / 10);
     format!("{}\u{a0}kg", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// Address of the smallest file of a picture; that of another image stays as it is.
+pub fn smallest(url: &str) -> String {
+    Picture::at(url).and_then(|picture| picture.files().next()).map_or_else(|| url.to_owned(), |(_, url)| url)
 }
 
 /// Filters of the templates.

@@ -71,7 +71,8 @@ fn rule_after(rule: &RuleError) -> Option<RuleError> {
         RuleError::TotalBelowMinimum { .. } => RuleError::TotalAboveMaximum { total: eur(100), maximum: eur(99) },
         RuleError::TotalAboveMaximum { .. } => RuleError::TermsChanged,
         RuleError::TermsChanged => RuleError::NoMail,
-        RuleError::NoMail => RuleError::AmountTooLarge,
+        RuleError::NoMail => RuleError::NoPictures,
+        RuleError::NoPictures => RuleError::AmountTooLarge,
         RuleError::AmountTooLarge => RuleError::Other {
             code: "full_moon".to_owned(),
             field: Some("mōon".to_owned()),
