@@ -7,6 +7,7 @@ const input = upload.querySelector("[type=file]");
 const button = upload.querySelector("[value=add_picture]");
 const status = document.createElement("p");
 status.setAttribute("role", "status");
+status.className = "lines-kept";
 upload.append(status);
 input.multiple = true;
 button.hidden = true;
@@ -50,7 +51,7 @@ async function add(file) {
   fields.append("file", content, file.name);
   const response = await fetch(form.getAttribute("action"), { method: "POST", body: fields });
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  const problem = page.querySelector(".picture-upload .field-error, main .notice.bad");
+  const problem = page.querySelector(".picture-upload .field-error") ?? page.querySelector("main .notice.bad");
   if (!response.ok) return problem?.textContent.trim() || "It could not be sent. Try again.";
   for (const shown of form.querySelectorAll(".picture-fields")) shown.remove();
   upload.before(...page.querySelectorAll(".picture-fields"));
@@ -73,5 +74,5 @@ input.addEventListener("change", async () => {
   }
   input.disabled = false;
   const added = files.length - failed.length;
-  status.textContent = [`${added} of ${files.length} added. Save the product to keep them.`, ...failed].join(" ");
+  status.textContent = [`${added} of ${files.length} added. Save the product to keep them.`, ...failed].join("\n");
 });

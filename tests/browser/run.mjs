@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
-import { DESKTOP, PHONE, buy, buyWithBankConfirmation, cancelAnOrder, changeTheCart, changeTheDelivery, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, resetThePassword, findAnOrder, confirmTheAddress, changeTheAccount, changeTheSettings, setUpTheShop, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
+import { DESKTOP, PHONE, buy, buyWithBankConfirmation, cancelAnOrder, changeTheCart, changeTheDelivery, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, resetThePassword, findAnOrder, confirmTheAddress, changeTheAccount, changeTheSettings, setUpTheShop, writeAProduct, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
 import { LONG_WORD, catalogOfLongWords, everyProductFits, longWordsFit } from "./widths.mjs";
 
 /** The directory of exports of real shops, which are not part of the sources: next to them unless the variable sets another. */
@@ -138,6 +138,7 @@ async function journeysOfOneProcess(local) {
     await guest.context.close();
     await reader.context.close();
     const merchant = await open(browser, local.url, device);
+    await step(`one process: writes a product on a ${device.name}`, () => writeAProduct(merchant, { email, password }, `Shirt for a ${device.name}`));
     await step(`one process: the settings on a ${device.name}`, () => changeTheSettings(merchant, { email, password }));
     await merchant.context.close();
   }

@@ -727,6 +727,57 @@ export async function changeTheSettings(visit, operator) {
   await inspect(visit, "terms");
 }
 
+/** Writes a product with two options, adds photographs and a file that is none, and looks at it as a shopper. */
+export async function writeAProduct(visit, operator, title) {
+  const { page } = visit;
+  await openAdministration(visit, "/admin/new-product", operator.email, operator.password);
+  await page.fill("#title", title);
+  await page.selectOption("#status", "active");
+  for (const [place, name] of ["Size", "Color"].entries()) await page.fill(`[name='options[${place}]']`, name);
+  await page.getByRole("button", { name: "Add variant" }).click();
+  for (const [row, values] of [["S", "Red"], ["L", "Blue"]].entries()) {
+    for (const [place, value] of values.entries()) await page.fill(`[name='variants[${row}].option_values[${place}]']`, value);
+    await page.fill(`[name='variants[${row}].price']`, "19.90");
+    await page.fill(`[name='variants[${row}].initial_stock']`, "5");
+  }
+  const photographs = await page.evaluate(async () => {
+    const encoded = [];
+    for (const [width, height, color] of [[3200, 2400, "#a33"], [300, 500, "#33a"]]) {
+      const canvas = Object.assign(document.createElement("canvas"), { width, height });
+      const context = canvas.getContext("2d");
+      context.fillStyle = color;
+      context.fillRect(0, 0, width, height);
+      // Noise, which makes the file too large to be sent as it is.
+      const pixels = context.getImageData(0, 0, width, height);
+      for (let place = 0; place < pixels.data.length; place += 4) pixels.data[place] += ((place * 2654435761) >>> 24) / 4;
+      context.putImageData(pixels, 0, 0);
+      encoded.push(canvas.toDataURL("image/jpeg", 0.95).split(",")[1]);
+    }
+    return encoded;
+  });
+  const files = photographs.map((file, number) => ({ name: `${number}.jpg`, mimeType: "image/jpeg", buffer: Buffer.from(file, "base64") }));
+  assert.ok(files[0].buffer.length > 700 * 1024, "a photograph that must be made smaller");
+  await page.setInputFiles("#file", [...files, { name: "note.jpg", mimeType: "image/jpeg", buffer: Buffer.from("not a picture") }]);
+  await page.getByText("2 of 3 added. Save the product to keep them.").waitFor();
+  await page.getByText("note.jpg: Choose a complete JPEG, PNG, WebP or GIF file").waitFor();
+  assert.equal(await page.inputValue("#title"), title, "what was typed stays");
+  await page.locator(".picture-fields").nth(1).getByLabel("Description").fill("The back");
+  await page.locator("[name='variants[1].image']").selectOption({ index: 2 });
+  await inspect(visit, "product-form");
+  await page.getByRole("button", { name: "Save", exact: true }).last().click();
+  await page.getByText("Saved. Shoppers see the change within seconds.").waitFor();
+  await page.getByRole("link", { name: "View in the shop" }).click();
+  await heading(page, new RegExp(title));
+  await inspect(visit, "product-with-pictures");
+  const shown = () => page.locator(".gallery > .picture img").evaluate(async (image) => { await image.decode(); return [image.currentSrc, image.naturalWidth]; });
+  const [first, width] = await shown();
+  assert.match(first, /\/assets\/pictures\/.*\.webp$/);
+  assert.ok(width <= 1920, `the browser has chosen ${width} pixels`);
+  await page.getByLabel("L / Blue").check();
+  await page.waitForFunction((before) => document.querySelector(".gallery > .picture img").currentSrc !== before, first);
+  assert.equal(await page.locator(".gallery > .picture img").getAttribute("alt"), "The back");
+}
+
 /** Follows the invitation to set the shop up, enters a wrong address at first, and removes the demo products. */
 export async function setUpTheShop(visit, operator) {
   const { page } = visit;

@@ -22,8 +22,8 @@ use tower::ServiceExt as _;
 use crate::harness::{PASSWORD, TestShop};
 use crate::{
     accounts, addresses, bad_forms, cart, catalog, checkout, checkout_resumed, first_run, mails, operator_pages,
-    order_cancellation, order_links, own_account, password_reset, payments, product_pages, products, security,
-    settings, settings_pages, ways_to_pay, worker,
+    order_cancellation, order_links, own_account, password_reset, payments, pictures, product_pages, products,
+    security, settings, settings_pages, ways_to_pay, worker,
 };
 
 /// If set to `1`, the test writes the file.
@@ -34,8 +34,13 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/access.jso
 const RELEASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../releases");
 const WORKER: &str = "worker";
 
-/// Tests that need a worker in the same process or a demo catalog, and so do not run as functions.
-const IN_ONE_PROCESS: [&str; 3] = ["a_checkout_wakes_an_idle_worker", first_run::WITH_DEMO[0], first_run::WITH_DEMO[1]];
+/// Tests that need a worker in the same process, a demo catalog or a shop of another configuration, and so do not run as functions.
+const IN_ONE_PROCESS: [&str; 4] = [
+    "a_checkout_wakes_an_idle_worker",
+    "a_shop_without_a_place_for_pictures_says_so",
+    first_run::WITH_DEMO[0],
+    first_run::WITH_DEMO[1],
+];
 
 /// Routes of a shop that writes its mails to files, which no function does.
 const ON_A_LAPTOP: [&str; 3] = ["/admin/mails", "/admin/mails/{name}", "/admin/mails/{name}/html"];
@@ -188,6 +193,7 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
         settings_pages::SCENARIOS,
         products::SCENARIOS,
         product_pages::SCENARIOS,
+        pictures::SCENARIOS,
         bad_forms::SCENARIOS,
         first_run::SCENARIOS,
         &[

@@ -381,7 +381,10 @@ pub fn check_size(product: &domain::Product) -> Result<(), RuleError> {
 }
 
 /// The same for a draft. Its other problems are found by the use case.
-fn check_draft_size(handle: &str, draft: &domain::ProductDraft) -> Result<(), RuleError> {
+///
+/// # Errors
+/// The broken rule.
+pub fn check_draft_size(handle: &str, draft: &domain::ProductDraft) -> Result<(), RuleError> {
     let currency = draft.variants.first().map_or(Currency::EUR, |variant| variant.price.currency);
     let of = DraftOf::New { handle, now: OffsetDateTime::UNIX_EPOCH };
     draft.product(of, currency).map_or(Ok(()), |product| check_size(&product))

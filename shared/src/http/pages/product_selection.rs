@@ -1,6 +1,7 @@
 //! Changes of several products at once: status, category, and tags of those that are selected in the list.
 
 use super::form_fields::Typed;
+use crate::http::api::products::check_draft_size;
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem, texts};
 use shopease_shop::domain::{Handle, ProductDraft, ProductStatus};
@@ -80,6 +81,7 @@ async fn change_one(app: &App, visitor: &Visitor, handle: &Handle, change: &Chan
     loop {
         let stored = products.find_any_product(caller, FindAnyProduct { handle: handle.clone() }).await?;
         let draft = change.apply(ProductDraft::of(&stored.product));
+        check_draft_size(handle.as_str(), &draft)?;
         let command = UpdateProduct { handle: handle.clone(), version: stored.version, draft };
         tries += 1;
         match products.update_product(caller, command).await {
