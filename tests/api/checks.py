@@ -11,8 +11,8 @@ TOKENS = {user["name"]: user["fixedHeaders"][0]["value"] for user in USERS}
 
 # Rules about a value alone: the schema has to state them.
 IN_THE_SCHEMA = {"length", "line", "range", "format", "decimals"}
-# The same rules about a sum of quantities, and about the cards of the payment provider in use.
-IN_THE_SHOP = {("quantity", "range"), ("payment_method", "format")}
+# The same rules about a sum of quantities, about the cards of the payment provider in use, and about the content of a file.
+IN_THE_SHOP = {("quantity", "range"), ("payment_method", "format"), ("picture", "format")}
 
 
 @schemathesis.check

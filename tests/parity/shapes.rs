@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::Value;
 use shopease_shared::http::openapi;
 use shopease_shared::http::routes::{self, Route};
+use shopease_shop::domain::Picture;
 
 use crate::client::{Call, LETTER};
 use crate::deployment::Deployment;
@@ -11,6 +12,9 @@ use crate::deployment::Deployment;
 /// Changes a usual request into a special one.
 type Shape = (&'static str, fn(Call) -> Call);
 
+/// Where pictures are uploaded, and their content type.
+const PICTURES: &str = "/api/v1/admin/pictures";
+const FILE: &str = "application/octet-stream";
 /// A ULID that does not exist.
 const NOBODY: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
@@ -145,6 +149,9 @@ pub fn all(deployment: &Deployment) -> Vec<(String, &'static str, Call)> {
             calls.push((name.clone(), *shape, change(usual.clone())));
         }
     }
+    // The largest file that the shop accepts must get through every front door, also as Base64.
+    let file = body(Call::new("POST", PICTURES), FILE, vec![0; Picture::MAX_FILE_BYTES]);
+    calls.push((format!("POST {PICTURES}"), "a file of 690 KB", file));
     calls
 }
 
@@ -176,6 +183,7 @@ fn usual(deployment: &Deployment, description: &Value, route: &Route) -> Call {
     let operation = &description["paths"][route.path][method.to_lowercase()];
     match operation["requestBody"]["content"]["application/json"].get("schema") {
         Some(schema) => call.body("application/json", body_of(description, sku, "", schema).to_string()),
+        None if route.path == PICTURES => call.body(FILE, "not a picture"),
         None if route.path.starts_with("/api/") => call.body("application/json", "{}"),
         None => call.body("application/x-www-form-urlencoded", format!("sku={sku}&quantity=1&csrf=none")),
     }
