@@ -65,9 +65,9 @@ list_keys() {
   found="$(aws resourcegroupstaggingapi get-resources --tag-filters "Key=Project,Values=$project" "Key=Environment,Values=$ENVIRONMENT" \
     --resource-type-filters kms:key --query 'ResourceTagMappingList[].ResourceARN' --output text)"
   for key in $found; do
-    aws kms describe-key --key-id "$key" --output json | jq --raw-output '.KeyMetadata | "KMS key\t\(.Arn)\t" +
+    aws kms describe-key --key-id "$key" --output json | jq --raw-output '.KeyMetadata | "KMS key\t\(.Arn)\t" + (
       if .KeyState == "PendingDeletion" then "is deleted on \(.DeletionDate), and costs nothing until then"
-      else "aws kms schedule-key-deletion --key-id \(.KeyId)" end'
+      else "aws kms schedule-key-deletion --key-id \(.KeyId)" end)'
   done
 }
 
