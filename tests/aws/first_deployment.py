@@ -147,20 +147,24 @@ class Account:
 
 
 def inventory():
-    """What an account has, besides what AWS keeps of it: keys that wait for their deletion."""
+    """What an account has, besides what AWS keeps of it: keys that wait for their deletion, inactive clusters, keys of services. moto also keeps the
+    private zone of a deleted namespace."""
     keys = [client("kms").describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in client("kms").list_keys()["Keys"]]
+    own = {"TagKey": "Project", "TagValue": "shopease"}
+    clusters = client("ecs").describe_clusters(clusters=client("ecs").list_clusters()["clusterArns"])["clusters"]
     names = lambda service, call, found, name, **options: sorted(entry[name] if name else entry for entry in getattr(client(service), call)(**options)[found])
-    zones = client("route53").list_hosted_zones()["HostedZones"]
+    zones = [zone for zone in client("route53").list_hosted_zones()["HostedZones"] if zone["Name"] == "example.com."]
     return {
         "addresses": names("ec2", "describe_addresses", "Addresses", "PublicIp"),
         "alarms": names("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
         "buckets": names("s3", "list_buckets", "Buckets", "Name"),
         "certificates": names("acm", "list_certificates", "CertificateSummaryList", "CertificateArn"),
-        "clusters": names("ecs", "list_clusters", "clusterArns", None),
+        "clusters": [cluster["clusterName"] for cluster in clusters if cluster["status"] == "ACTIVE"],
         "functions": names("lambda", "list_functions", "Functions", "FunctionName"),
-        "keys": [key["KeyId"] for key in keys if key["KeyState"] != "PendingDeletion" and key["KeyManager"] == "CUSTOMER"],
+        "keys": [key["KeyId"] for key in keys if key["KeyState"] != "PendingDeletion" and own in client("kms").list_resource_tags(KeyId=key["KeyId"])["Tags"]],
         "load balancers": names("elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerName"),
         "logs": names("logs", "describe_log_groups", "logGroups", "logGroupName"),
+        "namespaces": names("servicediscovery", "list_namespaces", "Namespaces", "Name"),
         "parameters": names("ssm", "get_parameters_by_path", "Parameters", "Name", Path="/shopease", Recursive=True),
         "policies": names("iam", "list_policies", "Policies", "PolicyName", Scope="Local"),
         "providers": names("iam", "list_open_id_connect_providers", "OpenIDConnectProviderList", "Arn"),
