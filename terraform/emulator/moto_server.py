@@ -31,7 +31,8 @@ from moto.ecs.models import EC2ContainerServiceBackend
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.iam.access_control import PermissionResult
 from moto.rds.models import DBInstance, DBParameterGroup
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, FakeDeleteMarker
+from moto.servicequotas.models import ServiceQuotasBackend
 from moto.sesv2.responses import SESV2Response
 from moto.sesv2.urls import url_paths as sesv2_urls
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_aws_sdk
@@ -229,6 +230,17 @@ def describe_alarms(original, request):
     return answer
 
 
+# Service Quotas: those of services besides VPC, with the values of an account that has been used for a while.
+QUOTAS = {"L-0263D0A3": 5.0, "L-3032A538": 6.0, "L-36FBB829": 6.0, "L-B99A9384": 1000.0}
+
+
+@replaces(ServiceQuotasBackend, "get_service_quota")
+def get_service_quota(original, backend, service_code, quota_code):
+    if quota_code in QUOTAS:
+        return {"ServiceCode": service_code, "QuotaCode": quota_code, "Value": QUOTAS[quota_code]}
+    return original(backend, service_code, quota_code)
+
+
 # Step Functions: versions, of which there are none, and the check of a definition before it is stored. moto reads the definition when it stores it.
 @replaces(StepFunctionResponse, "list_state_machine_versions")
 def versions(*_):
@@ -251,6 +263,11 @@ def client_of_task(original, *args, **kwargs):
 @replaces(FakeBucket, "get_permission")
 def permission(*_):
     return PermissionResult.NEUTRAL
+
+
+# S3: emptying a bucket after its versioning was suspended, which Terraform does in this order. moto disposes of the content of every version, and a delete
+# marker has none.
+FakeDeleteMarker.dispose = lambda marker, garbage=False: None
 
 
 # ECS: the tasks of run-task, which moto does not run. Their containers share the memory of the task, which moto cannot add up.

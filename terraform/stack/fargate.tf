@@ -29,6 +29,13 @@ module "log_router" {
 }
 
 locals {
+  autoscaling = {
+    for role, tasks in { backend = var.environment.backend, frontend = var.environment.frontend } : role => merge(
+      { min = tasks.min, max = tasks.max },
+      { requests_per_target = var.environment.requests_per_target, night = var.environment.night },
+    ) if var.environment.autoscaling
+  }
+
   task_variables = {
     for service, image in local.images : service => merge(
       local.common,
@@ -92,7 +99,7 @@ module "backend" {
   cpu                      = var.environment.backend.cpu
   memory_mb                = var.environment.backend.memory_mb
   desired_count            = endswith(each.key, "-canary") ? var.canary.tasks : var.environment.backend.desired
-  autoscaling              = var.environment.autoscaling && !endswith(each.key, "-canary") ? { min = var.environment.backend.min, max = var.environment.backend.max } : null
+  autoscaling              = endswith(each.key, "-canary") ? null : lookup(local.autoscaling, "backend", null)
   log_configuration        = module.log_router[each.key].log_configuration
   log_router               = module.log_router[each.key].container
   log_group_arn            = aws_cloudwatch_log_group.tasks.arn
@@ -154,7 +161,7 @@ module "frontend" {
   cpu                      = var.environment.frontend.cpu
   memory_mb                = var.environment.frontend.memory_mb
   desired_count            = endswith(each.key, "-canary") ? var.canary.tasks : var.environment.frontend.desired
-  autoscaling              = var.environment.autoscaling && !endswith(each.key, "-canary") ? { min = var.environment.frontend.min, max = var.environment.frontend.max } : null
+  autoscaling              = endswith(each.key, "-canary") ? null : lookup(local.autoscaling, "frontend", null)
   log_configuration        = module.log_router[each.key].log_configuration
   log_router               = module.log_router[each.key].container
   log_group_arn            = aws_cloudwatch_log_group.tasks.arn

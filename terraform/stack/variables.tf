@@ -13,8 +13,11 @@ variable "environment" {
     cidr_block  = string
     autoscaling = optional(bool, false)
     spot        = optional(bool, false)
-    frontend    = object({ cpu = number, memory_mb = number, desired = number, min = optional(number, 1), max = optional(number, 1) })
-    backend     = object({ cpu = number, memory_mb = number, desired = number, min = optional(number, 1), max = optional(number, 1) })
+    # Besides CPU, scale by requests a minute and task that the load balancer sends. From one hour until another, the minimum is one task.
+    requests_per_target = optional(number)
+    night               = optional(object({ from = number, until = number, time_zone = optional(string, "UTC") }))
+    frontend            = object({ cpu = number, memory_mb = number, desired = number, min = optional(number, 1), max = optional(number, 1) })
+    backend             = object({ cpu = number, memory_mb = number, desired = number, min = optional(number, 1), max = optional(number, 1) })
     database = object({
       class          = string
       multi_az       = optional(bool, false)
@@ -38,6 +41,16 @@ variable "environment" {
   validation {
     condition     = !var.environment.autoscaling || contains(["perf", "staging", "prod"], var.environment.name)
     error_message = "Autoscaling is allowed only in perf, staging, and prod: elsewhere a changing task count hides the effect under test."
+  }
+
+  validation {
+    condition     = var.environment.autoscaling || (var.environment.requests_per_target == null && var.environment.night == null)
+    error_message = "requests_per_target and night change how the number of tasks follows the load: they require autoscaling."
+  }
+
+  validation {
+    condition     = var.environment.night == null || try(alltrue([for hour in [var.environment.night.from, var.environment.night.until] : contains(range(24), hour)]) && var.environment.night.from != var.environment.night.until, false)
+    error_message = "The night lasts from one hour until another, each from 0 to 23."
   }
 
   validation {

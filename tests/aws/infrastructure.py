@@ -338,7 +338,7 @@ def prod_is_protected(_, stacks):
 
 
 def services_return_and_scale(_, stacks):
-    """Every service rolls a failed deployment back, and every scaling target has a policy."""
+    """Every service rolls a failed deployment back, and every scaling target has policies, of which one counts the requests of its own target group."""
     for name, stack in stacks.items():
         for service in stack.all("aws_ecs_service"):
             (breaker,), (alarms,) = service["deployment_circuit_breaker"], service["alarms"]
@@ -346,8 +346,17 @@ def services_return_and_scale(_, stacks):
         for task in stack.all("aws_ecs_task_definition"):
             assert task["runtime_platform"][0]["cpu_architecture"] == "ARM64", f"{name}: {task['family']}"
         if name in ("perf", "staging", "prod"):
-            targets = len(stack.all("aws_appautoscaling_target"))
-            assert targets == 2 and len(stack.all("aws_appautoscaling_policy")) == targets, f"{name}: {targets} scaling targets"
+            services = {target["resource_id"].rpartition("/")[2] for target in stack.all("aws_appautoscaling_target")}
+            scaled = {metric: {} for metric in ("ECSServiceAverageCPUUtilization", "ALBRequestCountPerTarget")}
+            for policy in stack.all("aws_appautoscaling_policy"):
+                (metric,) = policy["target_tracking_scaling_policy_configuration"][0]["predefined_metric_specification"]
+                scaled[metric["predefined_metric_type"]][policy["resource_id"].rpartition("/")[2]] = metric["resource_label"]
+            assert len(services) == 2 and all(set(found) == services for found in scaled.values()), f"{name}: {scaled}"
+            groups = {group["arn"]: group["arn_suffix"] for group in stack.all("aws_lb_target_group")}
+            (balancer,) = stack.all("aws_lb")
+            for service in stack.all("aws_ecs_service"):
+                if label := scaled["ALBRequestCountPerTarget"].get(service["name"]):
+                    assert label == f"{balancer['arn_suffix']}/{groups[service['load_balancer'][0]['target_group_arn']]}", f"{name}: {label}"
 
 
 def weights_are_those_of_the_rules(_, stacks):

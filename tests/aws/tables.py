@@ -65,6 +65,7 @@ SETTINGS = {
     },
     "scaling": {
         "aws_appautoscaling_policy": ["policy_type", "resource_id", "scalable_dimension", "target_tracking_scaling_policy_configuration"],
+        "aws_appautoscaling_scheduled_action": ["resource_id", "scalable_dimension", "scalable_target_action", "schedule", "timezone"],
         "aws_appautoscaling_target": ["max_capacity", "min_capacity", "resource_id", "scalable_dimension"],
         "aws_budgets_budget": ["cost_filter", "limit_amount", "limit_unit", "notification", "time_unit"],
     },

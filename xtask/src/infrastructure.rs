@@ -51,6 +51,7 @@ pub fn run() -> Result<Outcome> {
             work.timed("descriptions", |_| terraform_modules::check(&root().join("terraform"))),
             work.timed("checkov", WorkingCopy::checkov),
             work.timed("database users, twice", WorkingCopy::database_users),
+            work.timed("first deployment: checks, confirmations", |work| quiet(&mut work.first_deployment()?)),
             work.timed("bootstrap: validate, tests", |work| work.tests("bootstrap")),
             work.timed("stack: validate, tests", |work| work.tests("stack")),
         ];
@@ -144,11 +145,30 @@ impl WorkingCopy {
         let mut rehearsal = command(programs.join("python"));
         rehearsal.arg("tests/aws/rehearse.py").arg(copy).arg(shopease).arg(postgres::binaries()?);
         rehearsal.args(whole.then_some("--whole")).env("REHEARSAL", described).env("PATH", first_on_path(&programs)?);
-        for_terraform(&mut rehearsal).env("PYTHONDONTWRITEBYTECODE", "1");
-        if let Some(plugins) = &self.plugins {
-            rehearsal.env("TF_CLI_ARGS_init", format!("-plugin-dir={}", plugins.display()));
+        self.for_scripts(&mut rehearsal);
+        execute_logged("rehearse", moto.of(&mut rehearsal))?;
+        if whole {
+            execute_logged("first-deployment", self.first_deployment()?.arg("--whole"))?;
         }
-        execute_logged("rehearse", moto.of(&mut rehearsal))
+        Ok(())
+    }
+
+    /// The command that runs the scripts of a first deployment and of a teardown until they would create or destroy
+    /// something; with `--whole`, completely: `tests/aws/first_deployment.py`.
+    fn first_deployment(&self) -> Result<Command> {
+        let programs = moto_programs()?;
+        let mut test = command(programs.join("python"));
+        test.arg("tests/aws/first_deployment.py").env("PATH", first_on_path(&programs)?);
+        self.for_scripts(&mut test);
+        Ok(test)
+    }
+
+    /// Settings for a Python script that runs Terraform.
+    fn for_scripts(&self, script: &mut Command) {
+        for_terraform(script).env("PYTHONDONTWRITEBYTECODE", "1");
+        if let Some(plugins) = &self.plugins {
+            script.env("TF_CLI_ARGS_init", format!("-plugin-dir={}", plugins.display()));
+        }
     }
 
     fn init(&self, directory: &str, arguments: &[&str]) -> Result<()> {

@@ -253,8 +253,13 @@ module "alarms" {
 # Scaling
 ################################################################################
 
+locals {
+  night  = try(var.autoscaling.night, null)
+  target = one(concat(aws_appautoscaling_target.this, aws_appautoscaling_target.scheduled))
+}
+
 resource "aws_appautoscaling_target" "this" {
-  count = var.autoscaling == null ? 0 : 1
+  count = var.autoscaling == null || local.night != null ? 0 : 1
 
   service_namespace  = "ecs"
   scalable_dimension = "ecs:service:DesiredCount"
@@ -263,14 +268,49 @@ resource "aws_appautoscaling_target" "this" {
   max_capacity       = var.autoscaling.max
 }
 
+# The schedule changes the minimum, so a plan at night must not raise it again.
+resource "aws_appautoscaling_target" "scheduled" {
+  count = local.night == null ? 0 : 1
+
+  service_namespace  = "ecs"
+  scalable_dimension = "ecs:service:DesiredCount"
+  resource_id        = "service/${var.cluster_name}/${one(aws_ecs_service.scaled[*].name)}"
+  min_capacity       = var.autoscaling.min
+  max_capacity       = var.autoscaling.max
+
+  lifecycle {
+    ignore_changes = [min_capacity, max_capacity]
+  }
+}
+
+# One task at night, and more under load. In the morning the minimum returns; so does the maximum, which Terraform ignores above.
+resource "aws_appautoscaling_scheduled_action" "night" {
+  for_each = local.night == null ? {} : {
+    night = { hour = local.night.from, min = 1 }
+    day   = { hour = local.night.until, min = var.autoscaling.min }
+  }
+
+  name               = "${var.name}-${each.key}"
+  service_namespace  = local.target.service_namespace
+  scalable_dimension = local.target.scalable_dimension
+  resource_id        = local.target.resource_id
+  schedule           = "cron(0 ${each.value.hour} * * ? *)"
+  timezone           = local.night.time_zone
+
+  scalable_target_action {
+    min_capacity = each.value.min
+    max_capacity = var.autoscaling.max
+  }
+}
+
 resource "aws_appautoscaling_policy" "cpu" {
   count = var.autoscaling == null ? 0 : 1
 
   name               = "cpu"
   policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
-  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
-  resource_id        = aws_appautoscaling_target.this[0].resource_id
+  service_namespace  = local.target.service_namespace
+  scalable_dimension = local.target.scalable_dimension
+  resource_id        = local.target.resource_id
 
   target_tracking_scaling_policy_configuration {
     target_value       = var.autoscaling.cpu_percent
@@ -279,6 +319,28 @@ resource "aws_appautoscaling_policy" "cpu" {
 
     predefined_metric_specification {
       predefined_metric_type = "ECSServiceAverageCPUUtilization"
+    }
+  }
+}
+
+# Requests that wait for the store use no CPU. Each policy may add tasks; only both together remove them.
+resource "aws_appautoscaling_policy" "requests" {
+  count = try(var.autoscaling.requests_per_target, null) == null ? 0 : 1
+
+  name               = "requests"
+  policy_type        = "TargetTrackingScaling"
+  service_namespace  = local.target.service_namespace
+  scalable_dimension = local.target.scalable_dimension
+  resource_id        = local.target.resource_id
+
+  target_tracking_scaling_policy_configuration {
+    target_value       = var.autoscaling.requests_per_target
+    scale_out_cooldown = 60
+    scale_in_cooldown  = 300
+
+    predefined_metric_specification {
+      predefined_metric_type = "ALBRequestCountPerTarget"
+      resource_label         = "${var.load_balancer_arn_suffix}/${var.target_group_arn_suffix}"
     }
   }
 }

@@ -15,7 +15,18 @@ output "container_definitions" {
 
 output "scaling" {
   description = "Minimum and maximum of autoscaling; empty without autoscaling."
-  value       = [for target in aws_appautoscaling_target.this : [target.min_capacity, target.max_capacity]]
+  value       = [for target in concat(aws_appautoscaling_target.this, aws_appautoscaling_target.scheduled) : [target.min_capacity, target.max_capacity]]
+}
+
+output "scaling_rules" {
+  description = "Value of each scaling policy by its metric, and minimum of each scheduled action by its schedule, for tests."
+  value = {
+    policies = {
+      for policy in concat(aws_appautoscaling_policy.cpu, aws_appautoscaling_policy.requests) :
+      policy.target_tracking_scaling_policy_configuration[0].predefined_metric_specification[0].predefined_metric_type => policy.target_tracking_scaling_policy_configuration[0].target_value
+    }
+    schedules = { for action in aws_appautoscaling_scheduled_action.night : action.schedule => tonumber(action.scalable_target_action[0].min_capacity) }
+  }
 }
 
 output "size" {

@@ -119,9 +119,16 @@ variable "desired_count" {
 }
 
 variable "autoscaling" {
-  description = "Minimum, maximum, and target of autoscaling; null: the number of tasks is fixed."
-  type        = object({ min = number, max = number, cpu_percent = optional(number, 60) })
+  description = "Minimum, maximum, and targets of autoscaling: CPU, and requests a minute and task. From one hour of the night until another, the minimum is 1. null: the number of tasks is fixed."
   default     = null
+
+  type = object({
+    min                 = number
+    max                 = number
+    cpu_percent         = optional(number, 60)
+    requests_per_target = optional(number)
+    night               = optional(object({ from = number, until = number, time_zone = optional(string, "UTC") }))
+  })
 
   validation {
     condition     = var.autoscaling == null || try(var.autoscaling.min >= 1 && var.autoscaling.min <= var.autoscaling.max, false)

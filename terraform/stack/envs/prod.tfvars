@@ -5,6 +5,7 @@ environment = {
   web_acl                 = true
   cidr_block              = "10.50.0.0/16"
   autoscaling             = true
+  requests_per_target     = 30000
   frontend                = { cpu = 512, memory_mb = 1024, desired = 2, min = 2, max = 10 }
   backend                 = { cpu = 1024, memory_mb = 2048, desired = 2, min = 2, max = 10 }
   database                = { class = "db.m7g.large", multi_az = true, storage_gb = 100, max_storage_gb = 500, backup_days = 30 }

@@ -132,6 +132,14 @@ run "perf" {
   }
 
   assert {
+    condition = alltrue([for service in [module.backend["backend"], module.frontend["frontend"]] : service.scaling_rules == {
+      policies  = { ECSServiceAverageCPUUtilization = 60, ALBRequestCountPerTarget = 30000 }
+      schedules = { "cron(0 20 * * ? *)" = 1, "cron(0 6 * * ? *)" = 2 }
+    }])
+    error_message = "Both services of perf must scale by CPU and requests, and fall to one task at night."
+  }
+
+  assert {
     condition     = module.rds[0].identifier == "shopease-perf"
     error_message = "perf must have its own database."
   }
@@ -172,6 +180,13 @@ run "staging" {
   }
 
   assert {
+    condition = alltrue([for service in [module.backend["backend"], module.frontend["frontend"]] : service.scaling_rules.policies == {
+      ECSServiceAverageCPUUtilization = 60, ALBRequestCountPerTarget = 15000
+    } && length(service.scaling_rules.schedules) == 0])
+    error_message = "Both services of staging must scale by CPU and requests, at any hour."
+  }
+
+  assert {
     condition     = module.rds[0].identifier == "shopease-staging"
     error_message = "staging must have its own database."
   }
@@ -204,6 +219,13 @@ run "prod" {
   assert {
     condition     = length(module.backend["backend"].scaling) == 1 && length(module.frontend["frontend"].scaling) == 1
     error_message = "Both services of prod must scale."
+  }
+
+  assert {
+    condition = alltrue([for service in [module.backend["backend"], module.frontend["frontend"]] : service.scaling_rules.policies == {
+      ECSServiceAverageCPUUtilization = 60, ALBRequestCountPerTarget = 30000
+    } && length(service.scaling_rules.schedules) == 0])
+    error_message = "Both services of prod must scale by CPU and requests, at any hour."
   }
 
   assert {

@@ -44,6 +44,43 @@ run "scaling_in_dev" {
   expect_failures = [var.environment]
 }
 
+run "night_without_autoscaling" {
+  command = plan
+
+  variables {
+    environment = {
+      name       = "staging"
+      cidr_block = "10.0.0.0/16"
+      night      = { from = 20, until = 6 }
+      frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
+      backend    = { cpu = 256, memory_mb = 512, desired = 1 }
+      database   = { class = "db.t4g.small" }
+      budget_usd = 100
+    }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "night_at_no_hour" {
+  command = plan
+
+  variables {
+    environment = {
+      name        = "staging"
+      cidr_block  = "10.0.0.0/16"
+      autoscaling = true
+      night       = { from = 20, until = 24 }
+      frontend    = { cpu = 256, memory_mb = 512, desired = 1 }
+      backend     = { cpu = 256, memory_mb = 512, desired = 1 }
+      database    = { class = "db.t4g.small" }
+      budget_usd  = 100
+    }
+  }
+
+  expect_failures = [var.environment]
+}
+
 run "scaling_in_canary" {
   command = plan
 

@@ -37,7 +37,7 @@ output "sizes" {
     for name, file in local.files : name => {
       tasks        = [file.environment.frontend, file.environment.backend]
       database     = [file.environment.database.class, try(file.environment.database.multi_az, false), try(file.environment.database.storage_gb, null)]
-      autoscaling  = try(file.environment.autoscaling, false)
+      autoscaling  = [try(file.environment.autoscaling, false), try(file.environment.requests_per_target, null)]
       nat_gateways = try(file.egress.nat_gateways, 1)
       functions    = [try(file.lambda_concurrency, null), try(file.task_connections, null)]
     }
