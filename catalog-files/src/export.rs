@@ -131,9 +131,42 @@ impl Catalog {
     }
 }
 
+/// A CSV file (RFC 4180) that is being written.
+pub struct CsvFile<W: Write> {
+    rows: csv::Writer<W>,
+}
+
+impl<W: Write> CsvFile<W> {
+    /// Writes the header.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn new(out: W, header: &[&str]) -> io::Result<Self> {
+        let mut rows = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+        rows.write_record(header).map_err(io_error)?;
+        Ok(Self { rows })
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or the row has another number of cells than the header.
+    pub fn write(&mut self, cells: impl IntoIterator<Item = String>) -> io::Result<()> {
+        self.rows.write_record(cells.into_iter().map(String::into_bytes)).map_err(io_error)
+    }
+
+    /// Writes what is left in the buffer.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.rows.flush()
+    }
+}
+
 /// A product file that is being written.
 pub struct ProductFile<W: Write> {
-    rows: csv::Writer<W>,
+    file: CsvFile<W>,
 }
 
 impl<W: Write> ProductFile<W> {
@@ -142,9 +175,7 @@ impl<W: Write> ProductFile<W> {
     /// # Errors
     /// If the file cannot be written.
     pub fn new(out: W) -> io::Result<Self> {
-        let mut rows = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-        rows.write_record(HEADER).map_err(io_error)?;
-        Ok(Self { rows })
+        Ok(Self { file: CsvFile::new(out, &HEADER)? })
     }
 
     /// Writes the rows of a product: one for each variant, and for each image. The first row has the product's fields.
@@ -167,7 +198,7 @@ impl<W: Write> ProductFile<W> {
                 row.set("Image Position", (number + 1).to_string());
                 row.set("Image Alt Text", text_cell(&image.alt));
             }
-            self.rows.write_record(&row.cells).map_err(io_error)?;
+            self.file.write(row.cells)?;
         }
         Ok(())
     }
@@ -176,8 +207,8 @@ impl<W: Write> ProductFile<W> {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.rows.flush()
+    pub fn finish(self) -> io::Result<()> {
+        self.file.finish()
     }
 }
 

@@ -34,7 +34,7 @@ use time::OffsetDateTime;
 
 use shopease_shop::domain::{Currency, Handle, Product, ProductStatus, Sku, Variant};
 
-pub use export::{Catalog, ProductFile, StockedProduct, spreadsheet_text};
+pub use export::{Catalog, CsvFile, ProductFile, StockedProduct, spreadsheet_text};
 pub use file::{CatalogFile, read};
 pub use issue::{ImportIssue, IssueKind};
 pub use report::ImportReport;
