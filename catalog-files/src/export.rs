@@ -322,7 +322,7 @@ fn code_cell(code: &str) -> String {
     if is_read_back { text::guarded(code.to_owned()) } else { format!("=\"{}\"", code.replace('"', "\"\"")) }
 }
 
-/// The error of the file itself, which tells a closed pipe.
+/// The error of the file itself, so that a closed pipe is recognized.
 fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,

@@ -150,6 +150,38 @@ mod tests {
     }
 
     #[test]
+    fn a_guarded_text_is_no_formula_and_is_read_as_it_was() {
+        for (text, cell) in [
+            ("=1+1", "'=1+1"),
+            ("-20%", "'-20%"),
+            ("'=1", "''=1"),
+            ("''@a", "'''@a"),
+            ("'90s", "'90s"),
+            ("a=b", "a=b"),
+            ("", ""),
+        ] {
+            assert_eq!(guarded(text.to_owned()), cell, "{text}");
+            assert_eq!(unguarded(cell), text, "{cell}");
+        }
+    }
+
+    #[test]
+    fn a_formula_protects_the_code_in_it() {
+        assert_eq!(code(" =\"'1\"\"\" "), "'1\"");
+        assert!(is_reformatted("1.23E+12") && !is_reformatted("=\"1.23E+12\""));
+    }
+
+    #[test]
+    fn a_sanitized_description_is_sanitized_already() {
+        for body in
+            ["<p>a<button><p>b</p></button></p>", "One <script>x()</script>\ntwo", "<!-- c --> 1 < 2\n\n3", "<b>x"]
+        {
+            let html = description_html(body);
+            assert_eq!(domain::description_html(&html), html, "{body}");
+        }
+    }
+
+    #[test]
     fn weights_round_half_up_and_other_text_is_not_a_weight() {
         for (text, value) in [
             ("400", Some(400)),
