@@ -117,17 +117,18 @@ impl Catalog {
         self.read += handles.len();
         let mut products = with_retries(|| self.store.find_products(&handles)).await?;
         products.sort_unstable_by(|one, other| one.handle.cmp(&other.handle));
-        let mut stocked = Vec::with_capacity(products.len());
-        for product in products {
-            let skus: Vec<Sku> = product.variants.iter().map(|variant| variant.sku.clone()).collect();
-            let mut levels = HashMap::with_capacity(skus.len());
-            for skus in skus.chunks(CHUNK) {
-                let found = with_retries(|| self.store.find_stock_levels(skus)).await?;
-                levels.extend(found.into_iter().map(|level| (level.sku.clone(), level)));
-            }
-            stocked.push(StockedProduct { product, levels });
+        let skus = products.iter().flat_map(|product| &product.variants).map(|variant| variant.sku.clone());
+        let skus: Vec<Sku> = skus.collect();
+        let mut levels = HashMap::with_capacity(skus.len());
+        for skus in skus.chunks(CHUNK) {
+            let found = with_retries(|| self.store.find_stock_levels(skus)).await?;
+            levels.extend(found.into_iter().map(|level| (level.sku.clone(), level)));
         }
-        Ok(Some(stocked))
+        let stocked = products.into_iter().map(|product| {
+            let levels = product.variants.iter().filter_map(|variant| levels.remove_entry(&variant.sku)).collect();
+            StockedProduct { product, levels }
+        });
+        Ok(Some(stocked.collect()))
     }
 }
 
