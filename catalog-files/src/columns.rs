@@ -1,6 +1,8 @@
 //! Maps the columns of a file to fields: all header names that Shopify has used over the years. Columns that the import
 //! does not use (metafields, market prices, unit prices, advertising) are ignored.
 
+use super::text;
+
 /// A field that the import reads from a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
@@ -37,10 +39,14 @@ pub(super) enum Column {
     GiftCard,
     SeoTitle,
     SeoDescription,
+    /// Own columns, which only [`super::export`] writes.
+    OwnStatus,
+    OwnCreatedAt,
+    OwnCurrency,
 }
 
 /// Every column with its known headers in lower case, in order of preference.
-const HEADERS: [(Column, &[&str]); 33] = [
+const HEADERS: [(Column, &[&str]); 36] = [
     (Column::Handle, &["handle", "url handle"]),
     (Column::Title, &["title"]),
     (Column::Body, &["body (html)", "body html", "body", "description"]),
@@ -74,6 +80,9 @@ const HEADERS: [(Column, &[&str]); 33] = [
     (Column::GiftCard, &["gift card"]),
     (Column::SeoTitle, &["seo title"]),
     (Column::SeoDescription, &["seo description"]),
+    (Column::OwnStatus, &["shopease status"]),
+    (Column::OwnCreatedAt, &["shopease created at"]),
+    (Column::OwnCurrency, &["shopease currency"]),
 ];
 
 /// Positions of the columns in one file.
@@ -112,9 +121,9 @@ impl Columns {
         self.replace || self.has_cell(record, column)
     }
 
-    /// The value without surrounding blanks. Empty if the file has no such column or the row is too short.
+    /// The value without surrounding blanks and [formula guard](text::guarded). Empty if the file has no such column or the row is too short.
     pub(super) fn get<'r>(&self, record: &'r csv::StringRecord, column: Column) -> &'r str {
-        self.place(column).and_then(|place| record.get(place)).unwrap_or_default().trim()
+        self.place(column).and_then(|place| record.get(place)).map(text::unguarded).unwrap_or_default()
     }
 
     fn place(&self, column: Column) -> Option<usize> {

@@ -200,7 +200,7 @@ fn handle(row: &Row, columns: &Columns) -> Result<Handle, String> {
     if written.is_empty() {
         return Err("the row has no handle".to_owned());
     }
-    if text::is_reformatted(&written) {
+    if text::is_reformatted(cell) {
         return Err(format!("the handle {cell:?} was reformatted as a number by a spreadsheet; the original is lost"));
     }
     let lower = written.to_lowercase();

@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use super::columns::{Column, Columns};
 use super::field_update::FieldUpdate;
 use super::issue::Issues;
@@ -80,7 +83,9 @@ pub(super) struct DraftProduct {
     pub(super) images: FieldUpdate<Vec<DraftImage>>,
     pub(super) seo_title: FieldUpdate<Option<String>>,
     pub(super) seo_description: FieldUpdate<Option<String>>,
-    pub(super) is_active: FieldUpdate<()>,
+    pub(super) status: FieldUpdate<ProductStatus>,
+    /// When a product that is new to the store was created.
+    pub(super) created_at: FieldUpdate<OffsetDateTime>,
 }
 
 /// An image as the file describes it.
@@ -109,14 +114,21 @@ impl Group {
         let readers = || self.rows.iter().map(|row| RowReader { row, columns, handle: &self.handle, options });
         let cells = ProductCells { rows: &self.rows, columns };
         let variant_rows = readers().filter(RowReader::has_variant).count();
-        let is_active = match cells.offer() {
-            Offer::Sold => FieldUpdate::Set(()),
+        let status = match cells.offer() {
+            Offer::With(status) => FieldUpdate::Set(status),
             Offer::Nothing => FieldUpdate::Keep,
             Offer::LeftOut(status, reason) => {
                 issues.left_out(first_line, &self.handle, reason);
                 return Outcome::LeftOut(LeftOutProduct { handle: self.handle, status, first_line, variant_rows });
             }
             Offer::Unreadable(reason) => {
+                issues.reject_product(first_line, &self.handle, reason);
+                return Outcome::Rejected;
+            }
+        };
+        let created_at = match cells.created_at() {
+            Ok(created_at) => created_at,
+            Err(reason) => {
                 issues.reject_product(first_line, &self.handle, reason);
                 return Outcome::Rejected;
             }
@@ -157,7 +169,8 @@ impl Group {
             first_line,
             rows,
             is_incomplete,
-            is_active,
+            status,
+            created_at,
         };
         Outcome::Sold(Box::new(draft))
     }
@@ -200,7 +213,8 @@ impl Texts<'_> {
 enum Offer {
     /// Not stated: an existing product keeps its status, and a new one is on sale.
     Nothing,
-    Sold,
+    /// Offered, or stored with this status.
+    With(ProductStatus),
     /// Not for sale: its new status and the reason.
     LeftOut(ProductStatus, String),
     /// The cell has an unknown value; the product is not imported.
@@ -232,6 +246,12 @@ impl ProductCells<'_> {
     }
 
     fn offer(&self) -> Offer {
+        // The shop wrote the file, so what it says is a product of the shop, whatever Shopify would call it.
+        let own = self.first(Column::OwnStatus);
+        if !own.is_empty() {
+            let reason = || format!("shopease status: {own:?} is not active, draft or archived");
+            return ProductStatus::find(&own.to_lowercase()).map_or_else(|| Offer::Unreadable(reason()), Offer::With);
+        }
         let (status, published) = (self.first(Column::Status).to_lowercase(), self.first(Column::Published));
         let gift_card = self.first(Column::GiftCard);
         match (text::flag(gift_card), gift_card.is_empty()) {
@@ -258,7 +278,18 @@ impl ProductCells<'_> {
             return Offer::LeftOut(ProductStatus::Draft, GIFT_CARDS.to_owned());
         }
         let is_stated = !status.is_empty() || !published.is_empty() || self.columns.replace;
-        if is_stated { Offer::Sold } else { Offer::Nothing }
+        if is_stated { Offer::With(ProductStatus::Active) } else { Offer::Nothing }
+    }
+
+    fn created_at(&self) -> Result<FieldUpdate<OffsetDateTime>, String> {
+        let written = self.first(Column::OwnCreatedAt);
+        if written.is_empty() {
+            return Ok(FieldUpdate::Keep);
+        }
+        let created_at = OffsetDateTime::parse(written, &Rfc3339);
+        created_at
+            .map(FieldUpdate::Set)
+            .map_err(|_| format!("shopease created at: {written:?} is not a time such as 2026-01-31T12:00:00Z"))
     }
 
     /// Whether the type, a tag, or the last taxonomy step is "gift card", as in exports without a gift card column.

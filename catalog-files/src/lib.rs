@@ -1,4 +1,4 @@
-//! Imports Shopify product exports into the shop.
+//! Imports Shopify product exports into the shop, and exports its products as such a file.
 //!
 //! [`read`] finds the products in the bytes of a file; it does not access a store. [`import`] merges them into a store
 //! in batches and is idempotent: importing the same file twice changes nothing. Everything that could not be imported,
@@ -9,6 +9,7 @@
 mod columns;
 mod decode;
 mod digest;
+mod export;
 mod field_update;
 mod file;
 mod group;
@@ -33,6 +34,7 @@ use time::OffsetDateTime;
 
 use shopease_shop::domain::{Currency, Handle, Product, ProductStatus, Sku, Variant};
 
+pub use export::{Catalog, CsvFile, ProductFile, StockedProduct, spreadsheet_text};
 pub use file::{CatalogFile, read};
 pub use issue::{ImportIssue, IssueKind};
 pub use report::ImportReport;

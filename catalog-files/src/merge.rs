@@ -187,10 +187,6 @@ fn images(draft: &DraftProduct, stored: Option<&Product>) -> Vec<Image> {
 
 /// The product without variants and without the fields that depend on them.
 fn empty(draft: &DraftProduct, stored: Option<&Product>, options: &ImportOptions) -> ImportedProduct {
-    let status = match draft.is_active {
-        FieldUpdate::Set(()) => ProductStatus::Active,
-        FieldUpdate::Keep => stored.map_or(ProductStatus::Active, |product| product.status),
-    };
     let product = Product {
         id: ProductId::derive(draft.handle.as_str()),
         handle: draft.handle.clone(),
@@ -202,10 +198,10 @@ fn empty(draft: &DraftProduct, stored: Option<&Product>, options: &ImportOptions
         options: Vec::new(),
         variants: Vec::new(),
         images: Vec::new(),
-        status,
+        status: draft.status.or(stored.map(|product| &product.status), ProductStatus::Active),
         seo_title: draft.seo_title.or(stored.map(|product| &product.seo_title), None),
         seo_description: draft.seo_description.or(stored.map(|product| &product.seo_description), None),
-        created_at: stored.map_or(options.created_at, |product| product.created_at),
+        created_at: stored.map_or_else(|| draft.created_at.or(None, options.created_at), |product| product.created_at),
     };
     ImportedProduct {
         product,
@@ -351,7 +347,11 @@ impl Merger<'_> {
         }
         self.order(kept, &layout, matches);
         let product = &mut self.imported.product;
-        let new = self.options.currency;
+        let given = self.draft.rows.iter().find_map(|row| match row.price {
+            FieldUpdate::Set(price) => Some(price.currency),
+            FieldUpdate::Keep => None,
+        });
+        let new = given.unwrap_or(self.options.currency);
         let (in_new, others): (Vec<_>, Vec<_>) =
             product.variants.iter().partition(|variant| variant.price.currency == new);
         if let (Some(other), false) = (others.first(), in_new.is_empty()) {

@@ -13,7 +13,7 @@ use shopease_shop::domain::{RuleError, Sku};
 pub(super) fn given(cell: &str) -> Result<Option<Sku>, RuleError> {
     let code = text::code(cell);
     let printable: String = code.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if printable.trim().is_empty() || text::is_reformatted(&code) { Ok(None) } else { printable.parse().map(Some) }
+    if printable.trim().is_empty() || text::is_reformatted(cell) { Ok(None) } else { printable.parse().map(Some) }
 }
 
 /// The SKUs in use. Each belongs to the first row that gives it. Only a digest of each SKU is kept, because files have

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use shopease_shop::domain;
 use shopease_shop::domain::is_invisible;
-pub(super) use shopease_shop::domain::{description_html, optional_text, over_https, plain_text};
+pub(super) use shopease_shop::domain::{optional_text, over_https, plain_text};
 
 /// A code (handle, SKU, barcode) without invisible characters: in addition to [`is_invisible`], joiners, tags
 /// and variation selectors, which text needs but codes never do.
@@ -12,14 +13,18 @@ pub(super) fn code(text: &str) -> Cow<'_, str> {
         is_invisible(c) || matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E007F}')
     };
     let text = without_text_mark(text);
-    if text.contains(unseen) { Cow::Owned(text.replace(unseen, "").trim().to_owned()) } else { Cow::Borrowed(text) }
+    if text.contains(unseen) { Cow::Owned(text.replace(unseen, "").trim().to_owned()) } else { text }
 }
 
-/// Whether a spreadsheet has replaced the code: with a long number in scientific notation (`1.23E+12`,
+/// Whether a spreadsheet has replaced the code in a cell: with a long number in scientific notation (`1.23E+12`,
 /// `1.23456E12`), an error in any language (`#VALUE!`, `#WERT!`), or the fill of a cell that was too narrow. The original
-/// code is lost.
-pub(super) fn is_reformatted(code: &str) -> bool {
+/// code is lost. A formula protects its code.
+pub(super) fn is_reformatted(cell: &str) -> bool {
     const NOT_AVAILABLE: [&str; 4] = ["#N/A", "#NV", "#N/D", "#N/B"];
+    if in_formula(cell.trim()).is_some() {
+        return false;
+    }
+    let code = &*code(cell);
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let short_number = code.split_once(['e', 'E']).is_some_and(|(number, exponent)| {
         let (whole, fraction) = number.split_once(['.', ',']).unwrap_or((number, "0"));
@@ -82,10 +87,49 @@ pub(super) fn image_url(text: &str) -> Option<String> {
 }
 
 /// The text without the apostrophe or the formula (`="00123"`) with which files mark a number as text.
-pub(super) fn without_text_mark(text: &str) -> &str {
+pub(super) fn without_text_mark(text: &str) -> Cow<'_, str> {
     let text = text.trim().trim_start_matches(['\'', '\u{2019}']).trim();
-    let formula = text.strip_prefix('=').map(str::trim_start);
-    formula.and_then(|text| text.strip_prefix('"')?.strip_suffix('"')).map_or(text, str::trim)
+    in_formula(text).unwrap_or(Cow::Borrowed(text))
+}
+
+/// The text in a formula like `="00123"`, whose quotation marks are doubled.
+fn in_formula(text: &str) -> Option<Cow<'_, str>> {
+    let text = text.strip_prefix('=')?.trim_start().strip_prefix('"')?.strip_suffix('"')?.trim();
+    Some(if text.contains("\"\"") { Cow::Owned(text.replace("\"\"", "\"")) } else { Cow::Borrowed(text) })
+}
+
+/// The sanitized description. Sanitizing can leave nested markup that a second pass changes; it is repeated, so that a
+/// file with the result is read back as it is.
+pub(super) fn description_html(body: &str) -> String {
+    const MAX_PASSES: usize = 4;
+    let mut html = domain::description_html(body);
+    for _ in 0..MAX_PASSES {
+        let again = domain::description_html(&html);
+        if again == html {
+            break;
+        }
+        html = again;
+    }
+    html
+}
+
+/// Characters with which a spreadsheet takes a cell for a formula.
+const FORMULA_STARTS: [char; 4] = ['=', '+', '-', '@'];
+
+/// The text of a cell that no spreadsheet takes for a formula: with an apostrophe in front, as Shopify writes phone
+/// numbers. A text that looks guarded already gets one more, so that [`unguarded`] returns every text as it was.
+pub(super) fn guarded(text: String) -> String {
+    if needs_guard(&text) { format!("'{text}") } else { text }
+}
+
+/// The text of a cell without its guard and surrounding blanks.
+pub(super) fn unguarded(cell: &str) -> &str {
+    let cell = cell.trim();
+    cell.strip_prefix('\'').filter(|text| needs_guard(text)).unwrap_or(cell)
+}
+
+fn needs_guard(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(FORMULA_STARTS)
 }
 
 #[cfg(test)]
@@ -102,6 +146,38 @@ mod tests {
             ("perhaps", None),
         ] {
             assert_eq!(flag(text), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_guarded_text_is_no_formula_and_is_read_as_it_was() {
+        for (text, cell) in [
+            ("=1+1", "'=1+1"),
+            ("-20%", "'-20%"),
+            ("'=1", "''=1"),
+            ("''@a", "'''@a"),
+            ("'90s", "'90s"),
+            ("a=b", "a=b"),
+            ("", ""),
+        ] {
+            assert_eq!(guarded(text.to_owned()), cell, "{text}");
+            assert_eq!(unguarded(cell), text, "{cell}");
+        }
+    }
+
+    #[test]
+    fn a_formula_protects_the_code_in_it() {
+        assert_eq!(code(" =\"'1\"\"\" "), "'1\"");
+        assert!(is_reformatted("1.23E+12") && !is_reformatted("=\"1.23E+12\""));
+    }
+
+    #[test]
+    fn a_sanitized_description_is_sanitized_already() {
+        for body in
+            ["<p>a<button><p>b</p></button></p>", "One <script>x()</script>\ntwo", "<!-- c --> 1 < 2\n\n3", "<b>x"]
+        {
+            let html = description_html(body);
+            assert_eq!(domain::description_html(&html), html, "{body}");
         }
     }
 

@@ -6,7 +6,7 @@ use super::field_update::FieldUpdate;
 use super::issue::{Issues, amount_reason};
 use super::table::Row;
 use super::{sku, text};
-use shopease_shop::domain::{Handle, Money, Product, Sku, StockLevel, TaxClass};
+use shopease_shop::domain::{Currency, Handle, Money, Product, Sku, StockLevel, TaxClass};
 
 /// The columns that describe a variant without naming it or its price.
 const VARIANT_FIELDS: [Column; 10] = [
@@ -145,8 +145,9 @@ impl RowReader<'_> {
         let price = self.get(Column::Price);
         let same_sku = sku::given(self.get(Column::Sku)).is_ok_and(|sku| sku.is_none() || sku == first.given_sku);
         let same_price = price.is_empty()
-            || Money::parse_decimal(price, self.options.currency)
-                .is_ok_and(|price| first.price == FieldUpdate::Set(price));
+            || self.currency().is_ok_and(|currency| {
+                Money::parse_decimal(price, currency).is_ok_and(|price| first.price == FieldUpdate::Set(price))
+            });
         !self.get(Column::ImageUrl).is_empty() && same_sku && same_price
     }
 
@@ -174,7 +175,7 @@ impl RowReader<'_> {
     /// The SKU of the row; `None`, with a note, if it is not a valid code or was reformatted by a spreadsheet.
     fn given_sku(&self, issues: &mut Issues) -> Option<Sku> {
         let written = self.get(Column::Sku);
-        if text::is_reformatted(&text::code(written)) {
+        if text::is_reformatted(written) {
             self.note(
                 issues,
                 format!("the SKU {written:?} was reformatted as a number by a spreadsheet; the original is lost"),
@@ -194,7 +195,7 @@ impl RowReader<'_> {
     fn barcode(&self, issues: &mut Issues) -> FieldUpdate<Option<String>> {
         let written = self.get(Column::Barcode);
         let code = text::code(written);
-        if text::is_reformatted(&code) {
+        if text::is_reformatted(written) {
             let reason =
                 format!("the barcode {written:?} was reformatted as a number by a spreadsheet; the original is lost");
             self.note(issues, reason);
@@ -215,8 +216,17 @@ impl RowReader<'_> {
         }
     }
 
+    /// The currency of the row's prices: that of its cell, else that of the import.
+    fn currency(&self) -> Result<Currency, String> {
+        let written = self.get(Column::OwnCurrency);
+        if written.is_empty() {
+            return Ok(self.options.currency);
+        }
+        written.parse().map_err(|_| format!("currency: {written:?} is not an ISO 4217 code such as EUR"))
+    }
+
     fn price(&self) -> Result<FieldUpdate<Money>, String> {
-        let (written, currency) = (self.get(Column::Price), self.options.currency);
+        let (written, currency) = (self.get(Column::Price), self.currency()?);
         if written.is_empty() {
             return if self.sets(Column::Price) { Err(NO_PRICE.to_owned()) } else { Ok(FieldUpdate::Keep) };
         }
@@ -230,8 +240,9 @@ impl RowReader<'_> {
         if written.is_empty() {
             return Ok(self.when_set(Column::CompareAtPrice, || None));
         }
-        let former = Money::parse_decimal(written, self.options.currency)
-            .map_err(|error| format!("compare-at price: {}", amount_reason(written, self.options.currency, error)))?;
+        let currency = self.currency()?;
+        let former = Money::parse_decimal(written, currency)
+            .map_err(|error| format!("compare-at price: {}", amount_reason(written, currency, error)))?;
         Ok(FieldUpdate::Set(Some(former)))
     }
 

@@ -205,7 +205,7 @@ impl<'a> Writer<'a> {
             let title = self.category_titles.entry(category.handle.clone()).or_insert_with(|| category.title.clone());
             category.title.clone_from(title);
         }
-        if imported.product.status != ProductStatus::Active && draft.is_active == FieldUpdate::Keep {
+        if imported.product.status != ProductStatus::Active && draft.status == FieldUpdate::Keep {
             let reason = "it is not on sale and stays so, because the file does not mark it as active".to_owned();
             issues.note(draft.first_line, Some(&draft.handle), reason);
         }

@@ -11,6 +11,7 @@ use shopease_process::telemetry;
 use shopease_shop::domain::EmailAddress;
 use shopease_shop::ports::ProcessEnv;
 
+use crate::export::{self, ExportCommand};
 use crate::import::ImportArgs;
 use crate::open::{self, Settings};
 use crate::operations::{self, AuditArgs, FakePaymentsArgs, WorkerArgs};
@@ -38,6 +39,11 @@ enum Command {
     Serve(ServeArgs),
     /// Import products from a Shopify product CSV.
     Import(ImportArgs),
+    /// Print the data of the shop as CSV or JSON lines, for other programs or another shop.
+    Export {
+        #[command(subcommand)]
+        command: ExportCommand,
+    },
     /// Create the DynamoDB table, or migrate the database schema to this release.
     Migrate {
         /// Then load the demo catalog if the store has no products, for an environment without real shoppers.
@@ -142,6 +148,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         None => serve::run(cli.serve).await,
         Some(Command::Serve(args)) => serve::run(args).await,
         Some(Command::Import(args)) => crate::import::run(args).await,
+        Some(Command::Export { command }) => export::run(command).await,
         Some(Command::Migrate { demo }) => {
             let mut settings = Settings::load(false).await?;
             let open = open::store_to_migrate(&settings).await?;

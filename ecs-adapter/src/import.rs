@@ -29,7 +29,8 @@ Examples:
 /// twice changes nothing. Columns that are not in the file leave existing products unchanged, and variants that are not
 /// in the file stay on sale; --replace makes each product exactly match the file. Stock that the shop already tracks
 /// stays unchanged; --set-stock overwrites it with the file's quantities. Products that the file marks as unpublished
-/// are not imported, and are taken off sale if the shop sells them.
+/// are not imported, and are taken off sale if the shop sells them. The file of `shopease export products` has a column with
+/// the status of each product, and is imported as it is.
 ///
 /// A row with a price, quantity, weight, or yes/no value that cannot be read is rejected and reported with its line
 /// number; all other rows are imported. The exit code is 0 even if rows were rejected, unless --strict is given. It is

@@ -4,6 +4,7 @@
 mod allocator;
 mod cli;
 mod demo;
+mod export;
 mod import;
 mod open;
 mod operations;

@@ -44,11 +44,6 @@ pub enum PersonCommand {
 
 /// What the store has about a person. Passwords are not in it: the store has only hashes.
 fn export(email: &EmailAddress, data: PersonalData) -> Value {
-    let account = |account: domain::Customer| {
-        let (created_at, addresses) = (account.created_at, AddressBook::of(account.addresses.clone()).addresses);
-        let customer = Customer::of(CustomerView::from(account));
-        json!({ "customer": customer, "addresses": addresses, "created_at": rfc3339(created_at) })
-    };
     let session = |session: domain::Session| {
         let (signed_in_at, expires_at) = (rfc3339(session.signed_in_at), rfc3339(session.expires_at));
         json!({ "device": session.device, "signed_in_at": signed_in_at, "expires_at": expires_at })
@@ -61,6 +56,13 @@ fn export(email: &EmailAddress, data: PersonalData) -> Value {
         "orders": data.orders.into_iter().map(|order| Order::of(OrderView::from(order))).collect::<Vec<_>>(),
         "messages": data.messages.into_iter().map(message).collect::<Value>(),
     })
+}
+
+/// An account with its addresses, without its password.
+pub fn account(account: domain::Customer) -> Value {
+    let (created_at, addresses) = (account.created_at, AddressBook::of(account.addresses.clone()).addresses);
+    let customer = Customer::of(CustomerView::from(account));
+    json!({ "customer": customer, "addresses": addresses, "created_at": rfc3339(created_at) })
 }
 
 fn rfc3339(time: OffsetDateTime) -> Option<String> {

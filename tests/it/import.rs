@@ -156,7 +156,7 @@ async fn imported_products_are_shown(shop: TestShop) {
 
 /// Exports of real shops, if they are available next to the project. The last two are large: on the embedded engine in a debug build,
 /// they would take minutes.
-const REAL_EXPORTS: [&str; 7] = ["apparel", "jewelery", "store-a", "store-b", "store-c", "store-d", "store-e"];
+pub const REAL_EXPORTS: [&str; 7] = ["apparel", "jewelery", "store-a", "store-b", "store-c", "store-d", "store-e"];
 
 async fn real_exports_are_sold_completely_and_a_second_run_changes_nothing(shop: TestShop) {
     import_twice(&shop, &REAL_EXPORTS[..5]).await;

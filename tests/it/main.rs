@@ -27,6 +27,7 @@ mod destinations;
 mod digital_goods;
 mod dynamodb_faults;
 mod events;
+mod export;
 mod failing_store;
 mod first_run;
 mod fronted;

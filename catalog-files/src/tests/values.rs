@@ -1,6 +1,9 @@
 //! Values that are not valid: unreadable, reformatted by a spreadsheet, invisible, not for sale.
 
+use time::format_description::well_known::Rfc3339;
+
 use super::*;
+use shopease_shop::domain::Money;
 
 /// Columns with a value that is present and cannot be read.
 const UNREADABLE: [(&str, &str); 17] = [
@@ -110,4 +113,24 @@ fn a_binary_file_is_rejected_without_printing_its_bytes() {
     let header = "Name\u{1b}[31m,Email\nA,b\n";
     let error = read_all(header.as_bytes(), options()).err().expect("rejected").to_string();
     assert!(!error.contains('\u{1b}'), "{error:?}");
+}
+
+#[test]
+fn the_own_columns_of_an_export_are_read_strictly() {
+    for status in ProductStatus::ALL {
+        let cells = format!("gift card,archived,true,{}", status.as_str());
+        let catalog = parse_cells("Tags,Status,Gift Card,Shopease Status", &cells);
+        assert_eq!(catalog.products[0].product.status, status, "the shop has the product, so it is one");
+    }
+    let sold = parse_cells("Shopease Currency,Shopease Created At", "SEK,2024-02-29T12:00:00.123Z");
+    let product = &sold.products[0].product;
+    assert_eq!(variant(&sold).price, Money::new(500, "SEK".parse().expect("a currency")));
+    assert_eq!(product.created_at.format(&Rfc3339).expect("a time"), "2024-02-29T12:00:00.123Z");
+    for (header, cell) in
+        [("Shopease Status", "sold"), ("Shopease Created At", "yesterday"), ("Shopease Currency", "€")]
+    {
+        let catalog = parse_cells(header, cell);
+        let reasons: Vec<&str> = catalog.issues.iter().map(|issue| issue.reason.as_str()).collect();
+        assert!(catalog.products.is_empty() && reasons.iter().any(|reason| reason.contains(cell)), "{reasons:?}");
+    }
 }

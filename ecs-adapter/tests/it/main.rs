@@ -5,6 +5,7 @@
 mod bounce;
 mod client;
 mod data_directory;
+mod export;
 mod import;
 mod large_pages;
 mod operator;
