@@ -237,8 +237,7 @@ pub fn rule(rule: &RuleError) -> String {
         }
         RuleError::NoMail => "This shop sends no mail, so it cannot mail you a link. Contact the shop.".to_owned(),
         RuleError::NoPictures => {
-            "This shop has no place for pictures. Set SHOPEASE_ASSETS to a bucket, or enter the address of an image."
-                .to_owned()
+            "This shop has no storage for pictures. Configure a bucket for its assets first.".to_owned()
         }
         RuleError::AmountTooLarge => "The amount is too large for one order.".to_owned(),
         RuleError::Other { code, message, .. } if message.is_empty() => {

@@ -79,8 +79,8 @@ run "postgres" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policies["backend/task"]).Statement : statement.Sid] == ["LogIn", "WriteMetrics"]
-    error_message = "On PostgreSQL, the backend may only log in to the database, and its log router write metrics."
+    condition     = [for statement in jsondecode(output.policies["backend/task"]).Statement : statement.Sid] == ["LogIn", "WritePictures", "WriteMetrics"]
+    error_message = "On PostgreSQL, the backend may only log in to the database and write pictures, and its log router write metrics."
   }
 
   assert {

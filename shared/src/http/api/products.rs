@@ -561,7 +561,7 @@ endpoints! {
     /// Upload a picture: a JPEG, PNG, WebP or GIF file of at most 690 KiB and 13 million pixels. Its pixels are encoded again in up to four
     /// widths; everything else in the file is dropped. The same file gives the same address.
     post "/api/v1/admin/pictures" => upload_picture(UploadPicture) for caller -> UploadedPicture {
-        Durable, created, [
+        Ordinary, created, [
             (201, "The files of the picture are stored. Products can refer to its address."),
             (422, "The file is not a picture within the limits, or the shop has no place for pictures (`no_pictures`)."),
         ]
