@@ -27,6 +27,7 @@ impl PictureMaker for Maker {
         if file.len() > Picture::MAX_FILE_BYTES {
             return Err(PictureProblem::TooLarge);
         }
+        check_frames(file)?;
         let largest = reduced(decoded(file)?, Picture::MAX_SIDE);
         let picture = Picture::new(file, largest.width(), largest.height());
         let fallback = match reduced_size(largest.dimensions(), Picture::MAX_FALLBACK_SIDE) {
@@ -67,7 +68,99 @@ fn decoded(file: &[u8]) -> Result<(RgbaImage, Orientation), PictureProblem> {
     // A picture without a readable orientation is shown as it is stored, as browsers do.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(problem)?;
-    Ok((image.into_rgba8(), orientation))
+    let mut image = image.into_rgba8();
+    multiply_alpha(&mut image);
+    Ok((image, orientation))
+}
+
+/// Multiplies the colors by alpha, so that averages of pixels do not contain the colors of transparent ones.
+fn multiply_alpha(image: &mut RgbaImage) {
+    for pixel in image.pixels_mut().filter(|pixel| pixel.0[3] < u8::MAX) {
+        let [red, green, blue, alpha] = pixel.0.map(u32::from);
+        let multiplied = |value: u32| byte((value * alpha + 127) / 255);
+        pixel.0 = [multiplied(red), multiplied(green), multiplied(blue), byte(alpha)];
+    }
+}
+
+/// The reverse, for files with transparency.
+fn divided_by_alpha(image: &RgbaImage) -> RgbaImage {
+    let mut image = image.clone();
+    for pixel in image.pixels_mut().filter(|pixel| (1..u8::MAX).contains(&pixel.0[3])) {
+        let [red, green, blue, alpha] = pixel.0.map(u32::from);
+        let divided = |value: u32| byte((value * 255 + alpha / 2) / alpha);
+        pixel.0 = [divided(red), divided(green), divided(blue), byte(alpha)];
+    }
+    image
+}
+
+fn byte(value: u32) -> u8 {
+    u8::try_from(value).unwrap_or(u8::MAX)
+}
+
+/// Checks what the decoders of WebP and GIF do not: parts that are longer than the file, and frames that are larger than the picture.
+/// They would allocate memory for them first.
+fn check_frames(file: &[u8]) -> Result<(), PictureProblem> {
+    if file.starts_with(b"RIFF") && file.get(8..12) == Some(b"WEBP") {
+        check_webp(&file[12..])
+    } else if file.starts_with(b"GIF8") {
+        check_gif(file)
+    } else {
+        Ok(())
+    }
+}
+
+/// Checks the chunks of a WebP file (<https://developers.google.com/speed/webp/docs/riff_container>).
+fn check_webp(mut chunks: &[u8]) -> Result<(), PictureProblem> {
+    // What follows the last whole chunk is not read.
+    while let [a, b, c, d, l0, l1, l2, l3, rest @ ..] = chunks {
+        let length = usize::try_from(u32::from_le_bytes([*l0, *l1, *l2, *l3])).unwrap_or(usize::MAX);
+        let content = rest.get(..length).ok_or(PictureProblem::Damaged)?;
+        match &[*a, *b, *c, *d] {
+            // Frame tag, start code, and 14 bits each of width and height (RFC 6386, section 9.1).
+            b"VP8 " => {
+                let Some(&[w0, w1, h0, h1]) = content.get(6..10) else { return Err(PictureProblem::Damaged) };
+                let side = |low, high| u64::from(u16::from_le_bytes([low, high]) & 0x3fff);
+                check_pixels(side(w0, w1), side(h0, h1))?;
+            }
+            // Signature, and 14 bits each of width and height minus one.
+            b"VP8L" => {
+                let Some(&[b0, b1, b2, b3]) = content.get(1..5) else { return Err(PictureProblem::Damaged) };
+                let bits = u32::from_le_bytes([b0, b1, b2, b3]);
+                check_pixels(u64::from(bits & 0x3fff) + 1, u64::from(bits >> 14 & 0x3fff) + 1)?;
+            }
+            // A frame of an animation: its chunks follow 16 bytes.
+            b"ANMF" => check_webp(content.get(16..).ok_or(PictureProblem::Damaged)?)?,
+            _ => {}
+        }
+        chunks = rest.get(length + length % 2..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Checks the first frame of a GIF file, the only one that is decoded
+/// (<https://www.w3.org/Graphics/GIF/spec-gif89a.txt>).
+fn check_gif(file: &[u8]) -> Result<(), PictureProblem> {
+    let colors = |packed: u8| if packed & 0x80 == 0 { 0 } else { 3usize << ((packed & 7) + 1) };
+    let damaged = PictureProblem::Damaged;
+    let mut place = 13 + colors(*file.get(10).ok_or(damaged)?);
+    // Extensions: a label, and blocks that begin with their length, up to an empty one.
+    while file.get(place) == Some(&0x21) {
+        place += 2;
+        while let Some(length @ 1..) = file.get(place) {
+            place += 1 + usize::from(*length);
+        }
+        place += 1;
+    }
+    match file.get(place..place + 9) {
+        Some(&[0x2c, _, _, _, _, w0, w1, h0, h1]) => {
+            check_pixels(u16::from_le_bytes([w0, w1]).into(), u16::from_le_bytes([h0, h1]).into())
+        }
+        _ => Err(damaged),
+    }
+}
+
+fn check_pixels(width: u64, height: u64) -> Result<(), PictureProblem> {
+    if width * height > MAX_PIXELS { Err(PictureProblem::TooManyPixels { max: MAX_PIXELS }) } else { Ok(()) }
 }
 
 /// The picture upright, and not larger than `max_side`.
@@ -115,6 +208,7 @@ fn within_limit<Q: Copy>(
 }
 
 fn webp(image: &RgbaImage) -> Result<Bytes, PictureProblem> {
+    let image = &divided_by_alpha(image);
     let encoder = webp::Encoder::from_rgba(image, image.width(), image.height());
     within_limit(&WEBP_QUALITIES, |quality| {
         let file = encoder.encode_simple(false, quality).map_err(|_| PictureProblem::Unsupported)?;
@@ -125,7 +219,7 @@ fn webp(image: &RgbaImage) -> Result<Bytes, PictureProblem> {
 fn jpeg(image: &RgbaImage) -> Result<Bytes, PictureProblem> {
     let opaque = RgbImage::from_fn(image.width(), image.height(), |x, y| {
         let [red, green, blue, alpha] = image.get_pixel(x, y).0.map(u32::from);
-        let on_white = |value: u32| u8::try_from((value * alpha + 255 * (255 - alpha)) / 255).unwrap_or(u8::MAX);
+        let on_white = |value: u32| byte(value + 255 - alpha);
         Rgb([red, green, blue].map(on_white))
     });
     within_limit(&JPEG_QUALITIES, |quality| {
@@ -255,6 +349,22 @@ mod tests {
     }
 
     #[test]
+    fn edges_of_transparent_pictures_keep_their_color() {
+        // A white half beside a transparent one, whose color is black, as browsers write it.
+        let half = RgbaImage::from_fn(1401, 30, |x, _| image::Rgba(if x < 700 { [255; 4] } else { [0; 4] }));
+        let mut file = Cursor::new(Vec::new());
+        half.write_to(&mut file, ImageFormat::Png).expect("encoded");
+        let made = Maker.make(&file.into_inner()).expect("a picture");
+        let fallback = read(&made, &made.picture.fallback_path());
+        assert!(fallback.pixels().all(|pixel| pixel.0.iter().all(|value| *value > 245)), "a dark edge");
+        let (_, webp) = made.files.iter().find(|(path, _)| *path == made.picture.path(320)).expect("a file");
+        let webp = image::load_from_memory(webp).expect("a picture").into_rgba8();
+        let seen: Vec<_> = webp.pixels().filter(|pixel| pixel.0[3] > 30).collect();
+        assert!(seen.iter().any(|pixel| pixel.0[3] < 250), "an edge");
+        assert!(seen.iter().all(|pixel| pixel.0[..3].iter().all(|value| *value > 200)), "a dark edge");
+    }
+
+    #[test]
     fn the_same_upload_is_the_same_picture() {
         let upload = encoded(&photograph(50, 50), ImageFormat::Png);
         assert_eq!(Maker.make(&upload), Maker.make(&upload));
@@ -288,6 +398,15 @@ mod tests {
         jpeg_of_65535[frame + 5..frame + 9].fill(0xff);
         let mut gif_of_65535 = gif.clone();
         gif_of_65535[6..10].fill(0xff);
+        // A canvas of 10 by 10 pixels around a frame of 16,383 by 16,383.
+        let mut webp_of_16383 = b"RIFF\x30\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x09\0\0\x09\0\0".to_vec();
+        webp_of_16383.extend(b"VP8 \x0a\0\0\0\x10\0\0\x9d\x01\x2a\xff\x3f\xff\x3f");
+        let mut endless_webp = webp.clone();
+        endless_webp[4..8].fill(0xff);
+        endless_webp.extend(b"EXIF\xf0\xff\xff\xff");
+        let mut gif_frame_of_65535 = gif.clone();
+        let frame = gif.iter().position(|byte| *byte == 0x2c).expect("a frame");
+        gif_frame_of_65535[frame + 5..frame + 9].fill(0xff);
         let svg = b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>".to_vec();
         let damaged = PictureProblem::Damaged;
         let unsupported = PictureProblem::Unsupported;
@@ -308,6 +427,9 @@ mod tests {
             ("PNG without pixels", png_of_size(0, 0), damaged),
             ("JPEG of 65,535 by 65,535", jpeg_of_65535, too_many),
             ("GIF of 65,535 by 65,535", gif_of_65535, too_many),
+            ("WebP whose frame has 16,383 by 16,383", webp_of_16383, too_many),
+            ("WebP with a part of 4 GB", endless_webp, damaged),
+            ("GIF whose frame has 65,535 by 65,535", gif_frame_of_65535, too_many),
             ("PNG with too few pixels", png_of_size(3_000, 3_000), damaged),
             ("half a PNG", half(&png), damaged),
             ("half a WebP", half(&webp), damaged),

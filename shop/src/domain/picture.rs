@@ -54,8 +54,11 @@ impl Picture {
     pub fn file_name(path: &str) -> Option<&str> {
         let name = path.strip_prefix(DIRECTORY)?;
         // Paths come from URLs: a name must not lead out of the directory.
-        let is_plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.');
-        (!name.is_empty() && !name.starts_with('.') && name.bytes().all(is_plain)).then_some(name)
+        let picture = match name.strip_suffix(".webp") {
+            Some(name) => name.rsplit_once('-').filter(|(_, width)| is_number(width)).map(|(picture, _)| picture),
+            None => name.strip_suffix(".jpg"),
+        };
+        Self::at(&format!("{ASSETS}{DIRECTORY}{}.jpg", picture?)).map(|_| name)
     }
 
     /// The address of its JPEG file, which products refer to.
@@ -105,6 +108,10 @@ impl Picture {
     }
 }
 
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 4 && text.bytes().all(|c| c.is_ascii_digit())
+}
+
 /// Why an uploaded file is not used as a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PictureProblem {
@@ -142,9 +149,15 @@ mod tests {
         for path in [picture.fallback_path(), picture.path(40)] {
             assert_eq!(Picture::file_name(&path), path.strip_prefix(DIRECTORY));
         }
-        for path in
-            ["pictures/../shop.css", "pictures/..", "pictures/.hidden", "pictures/a\\b", "pictures/", "shop.css"]
-        {
+        for path in [
+            "pictures/../shop.css",
+            "pictures/..",
+            "pictures/.hidden",
+            "pictures/a\\b",
+            "pictures/",
+            "shop.css",
+            "pictures/a.webp",
+        ] {
             assert_eq!(Picture::file_name(path), None, "{path}");
         }
     }

@@ -277,7 +277,7 @@ impl Check {
     /// The images; those of the stored product if there are no others. What an import has stored is right.
     fn images(&mut self, images: Option<&[Image]>, stored: Option<&Product>) -> Vec<Image> {
         let stored = stored.map(|product| product.images.as_slice()).unwrap_or_default();
-        let Some(images) = images else { return stored.to_vec() };
+        let Some(images) = images.filter(|images| *images != stored) else { return stored.to_vec() };
         if images.len() > Product::MAX_IMAGES {
             self.refuse("images", ValueRule::Count { max: Product::MAX_IMAGES });
             return Vec::new();

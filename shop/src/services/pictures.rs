@@ -11,9 +11,9 @@ use crate::domain::{Field, Format, Picture, RuleError};
 use crate::ports::{AssetWriter, PictureMaker};
 use crate::{ShopError, ShopResult};
 
-/// A decoded picture takes up to 150 MB, so one is made at a time. Others wait for the time of a few.
+/// A decoded picture takes up to 160 MB, so one is made at a time. Others wait for a part of the deadline of their requests.
 const MAX_WAITING: usize = 8;
-const MAX_WAIT: Duration = Duration::from_secs(8);
+const MAX_WAIT: Duration = Duration::from_secs(3);
 
 /// Makes pictures and stores their files. Clones share the limit.
 #[derive(Clone)]
@@ -33,11 +33,10 @@ impl Pictures {
         let busy = || ShopError::Unavailable { retry_after_seconds: 5, source: Some("pictures are being made".into()) };
         let permit = self.queue.enter().await.ok_or_else(busy)?;
         let maker = Arc::clone(&self.maker);
-        let making = move || {
-            let _permit = permit;
-            maker.make(&file)
-        };
-        let made = tokio::task::spawn_blocking(making).await.map_err(|error| ShopError::Internal(error.into()))?;
+        let making = move || (maker.make(&file), permit);
+        let made = tokio::task::spawn_blocking(making).await;
+        // The same file, sent twice, is also written once after the other.
+        let (made, _permit) = made.map_err(|error| ShopError::Internal(error.into()))?;
         let made = made.map_err(|problem| {
             tracing::info!(?problem, "a picture was refused");
             RuleError::malformed(Field::Picture, Format::Picture)

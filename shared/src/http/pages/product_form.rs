@@ -1,6 +1,6 @@
 //! A product as a form: from a draft to fields, and from what was typed back to a draft.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::form_fields::{CHECKED, FieldGroup, FormField, Input, MAX_ROWS, Typed};
 use super::forms::FormErrors;
@@ -16,7 +16,7 @@ pub const MAX_VARIANTS: usize = MAX_ROWS;
 /// Name of the field with the file of a picture.
 pub const FILE: &str = "file";
 /// Name of the field that a form with pictures has, because a form without pictures has no field of theirs.
-const SHOWS_IMAGES: &str = "shows_images";
+pub const SHOWS_IMAGES: &str = "shows_images";
 const STATUSES: [(&str, &str); 3] = [("active", "Active: on sale"), ("draft", "Draft"), ("archived", "Archived")];
 const TAX_CLASSES: [(&str, &str); 3] = [("standard", "Standard"), ("reduced", "Reduced"), ("exempt", "No tax")];
 
@@ -32,21 +32,31 @@ fn image_field(row: usize, field: &str) -> String {
     format!("images[{row}].{field}")
 }
 
-/// The numbers of the rows with a picture, in the order of their positions.
-fn image_rows(typed: &Typed) -> Vec<usize> {
-    let row_of = |name: &str| name.strip_prefix("images[")?.strip_suffix("].url")?.parse().ok();
-    let rows: BTreeSet<usize> = typed.0.iter().filter_map(|(name, _)| row_of(name)).collect();
-    let mut rows: Vec<usize> =
-        rows.into_iter().filter(|row| !typed.get(&image_field(*row, "url")).is_empty()).collect();
+/// The pictures of a form: number of the row and position, in the order of the positions. One more than a product can have, so that
+/// the rule about their number is found.
+fn image_rows(typed: &Typed) -> Vec<(usize, u32)> {
+    // The last value of a field counts.
+    let mut fields: BTreeMap<usize, (&str, &str)> = BTreeMap::new();
+    for (name, value) in &typed.0 {
+        let row_of = |end: &str| name.strip_prefix("images[")?.strip_suffix(end)?.parse::<usize>().ok();
+        if let Some(row) = row_of("].url") {
+            fields.entry(row).or_default().0 = value;
+        } else if let Some(row) = row_of("].position") {
+            fields.entry(row).or_default().1 = value.trim();
+        }
+    }
+    let pictures = fields.into_iter().filter(|(_, (url, _))| !url.is_empty()).take(Product::MAX_IMAGES + 1);
     // Equal positions, and those that are not numbers, stay in their order.
-    rows.sort_by_key(|row| typed.get(&image_field(*row, "position")).trim().parse().unwrap_or(u32::MAX));
+    let mut rows: Vec<_> = pictures.map(|(row, (_, position))| (row, position.parse().unwrap_or(u32::MAX))).collect();
+    rows.sort_by_key(|(_, position)| *position);
     rows
 }
 
 /// Adds a picture after the others.
 pub fn add_picture(typed: &mut Typed, url: String) {
     let rows = image_rows(typed);
-    let (row, position) = (rows.iter().max().map_or(0, |last| last + 1), rows.len() + 1);
+    let row = rows.iter().map(|(row, _)| row + 1).max().unwrap_or_default();
+    let position = rows.iter().map(|(_, position)| *position).max().map_or(1, |last| last.saturating_add(1));
     let alt = typed.text("title");
     for (field, value) in [("url", url), ("alt", alt), ("position", position.to_string())] {
         typed.0.push((image_field(row, field), value));
@@ -71,7 +81,10 @@ pub fn typed_of(handle: &str, draft: &ProductDraft) -> Typed {
     }
     put("tags".to_owned(), draft.tags.join(", "));
     let images = draft.images.as_deref().unwrap_or_default();
-    for (row, image) in images.iter().enumerate() {
+    // A form that does not show the images keeps them.
+    let shows_images = images.len() <= Product::MAX_IMAGES;
+    put(SHOWS_IMAGES.to_owned(), if shows_images { CHECKED } else { "" }.to_owned());
+    for (row, image) in images.iter().enumerate().filter(|_| shows_images) {
         put(image_field(row, "url"), image.url.clone());
         put(image_field(row, "alt"), image.alt.clone());
         put(image_field(row, "position"), (row + 1).to_string());
@@ -92,8 +105,7 @@ pub fn typed_of(handle: &str, draft: &ProductDraft) -> Typed {
         put("weight_grams", variant.weight_grams.to_string());
         put("tax_class", variant.tax_class.as_str().to_owned());
         put("barcode", variant.barcode.clone());
-        let image = variant.image.and_then(|image| images.get(usize::from(image)));
-        put("image", image.map(|image| image.url.clone()).unwrap_or_default());
+        put("image", variant.image.map(|image| (image + 1).to_string()).unwrap_or_default());
         for (field, is_checked) in
             [("requires_shipping", variant.requires_shipping), ("inventory", variant.inventory == Inventory::Tracked)]
         {
@@ -160,11 +172,16 @@ pub fn groups(typed: &Typed, is_new: bool, currency: Currency, categories: Vec<S
             .hint("Up to about 160 characters are shown. Empty: the beginning of the description."),
     ];
     let mut groups = vec![group("Product", about)];
-    groups.extend(picture_groups(typed));
+    let pictures = image_rows(typed);
+    if typed.is_checked(SHOWS_IMAGES) {
+        groups.extend(picture_groups(typed, &pictures));
+    }
     groups
         .extend([group("Search engines and shared links", search), group("Options: how the variants differ", options)]);
+    let choice = picture_choice(&pictures, typed.rows());
     for row in 0..typed.rows() {
-        groups.push(group(&format!("Variant {}", row + 1), variant_fields(typed, row, is_new, currency)));
+        let fields = variant_fields(typed, row, is_new, currency, choice.clone());
+        groups.push(group(&format!("Variant {}", row + 1), fields));
     }
     groups
 }
@@ -174,49 +191,52 @@ fn group(legend: &str, fields: Vec<FormField>) -> FieldGroup {
 }
 
 /// The pictures in their order, and the field for another one.
-fn picture_groups(typed: &Typed) -> Vec<FieldGroup> {
+fn picture_groups(typed: &Typed, pictures: &[(usize, u32)]) -> Vec<FieldGroup> {
     let field = |row: usize, name: &str, input| {
         let path = image_field(row, name);
         let value = typed.text(&path);
         FormField::new(texts::product_label(&path), path, input, value)
     };
-    let rows = image_rows(typed).into_iter().enumerate();
-    let mut groups: Vec<FieldGroup> = rows
-        .map(|(place, row)| {
+    let mut groups: Vec<FieldGroup> = pictures
+        .iter()
+        .map(|(row, _)| {
+            let row = *row;
             let fields = vec![
                 field(row, "url", Input::Picture),
                 field(row, "alt", Input::Line).optional(),
                 field(row, "position", Input::Number).label("Position"),
                 field(row, "remove", Input::Check).label("Remove from this product"),
             ];
-            FieldGroup { class: "picture-fields", ..group(&format!("Picture {}", place + 1), fields) }
+            FieldGroup { class: "picture-fields", ..group(&format!("Picture {}", row + 1), fields) }
         })
         .collect();
     let upload = FormField::new("Picture from your device", FILE, Input::File, "")
         .optional()
-        .hint("JPEG, PNG, WebP or GIF. Your browser makes large photographs smaller before it sends them.");
+        .hint("JPEG, PNG, WebP or GIF (of an animation, the first picture). Your browser makes large photographs smaller before it sends them.");
     groups.push(FieldGroup { class: "picture-upload", ..group("Add pictures", vec![upload]) });
     groups
 }
 
-/// The pictures that a variant can have: address, title.
-fn picture_choices(typed: &Typed) -> Vec<(String, String)> {
-    let rows = image_rows(typed).into_iter().enumerate();
-    let pictures = rows.map(|(place, row)| {
-        let (url, alt) = (typed.text(&image_field(row, "url")), typed.text(&image_field(row, "alt")));
-        (
-            url,
-            if alt.trim().is_empty() {
-                format!("Picture {}", place + 1)
-            } else {
-                format!("Picture {}: {alt}", place + 1)
-            },
-        )
-    });
-    std::iter::once((String::new(), "None of its own".to_owned())).chain(pictures).collect()
+/// How a variant's picture is chosen: by its number, from a list if the lists of all variants are short enough for the page.
+fn picture_choice(pictures: &[(usize, u32)], variants: usize) -> Option<Input> {
+    const MAX_CHOICES: usize = 2_000;
+    if pictures.is_empty() {
+        return None;
+    }
+    if pictures.len() * variants > MAX_CHOICES {
+        return Some(Input::Number);
+    }
+    let pictures = pictures.iter().map(|(row, _)| ((row + 1).to_string(), format!("Picture {}", row + 1)));
+    Some(Input::Select(std::iter::once((String::new(), "None of its own".to_owned())).chain(pictures).collect()))
 }
 
-fn variant_fields(typed: &Typed, row: usize, is_new: bool, currency: Currency) -> Vec<FormField> {
+fn variant_fields(
+    typed: &Typed,
+    row: usize,
+    is_new: bool,
+    currency: Currency,
+    picture: Option<Input>,
+) -> Vec<FormField> {
     let field = |name: &str, input| {
         let path = variant_field(row, name);
         let value = typed.text(&path);
@@ -243,11 +263,12 @@ fn variant_fields(typed: &Typed, row: usize, is_new: bool, currency: Currency) -
         field("barcode", Input::Line).optional(),
         field("weight_grams", Input::Number).optional(),
         field("tax_class", Input::select(&TAX_CLASSES)),
-        field("image", Input::Select(picture_choices(typed))),
         field("requires_shipping", Input::Check).label("It is shipped"),
         field("inventory", Input::Check).label("Its stock is tracked"),
         field("initial_stock", Input::Number).optional().hint(stock),
     ]);
+    fields
+        .extend(picture.map(|input| field("image", input).optional().hint("The number of one of the pictures above.")));
     fields
 }
 
@@ -271,8 +292,8 @@ pub struct Read {
 /// which does not show pictures, keeps these.
 pub fn read(typed: &Typed, currency: Currency, stored: Option<&Product>) -> Read {
     let options = used_options(typed);
-    let images: Vec<usize> =
-        image_rows(typed).into_iter().filter(|row| !typed.is_checked(&image_field(*row, "remove"))).collect();
+    let kept = image_rows(typed).into_iter().map(|(row, _)| row);
+    let images: Vec<usize> = kept.filter(|row| !typed.is_checked(&image_field(*row, "remove"))).collect();
     let image =
         |row: &usize| Image { url: typed.text(&image_field(*row, "url")), alt: typed.text(&image_field(*row, "alt")) };
     let mut read = Read {
@@ -298,9 +319,9 @@ pub fn read(typed: &Typed, currency: Currency, stored: Option<&Product>) -> Read
     read.check_positions(typed);
     if let Some(stored) = stored.filter(|_| typed.get("rows").is_empty()) {
         let ProductDraft { options, mut variants, .. } = ProductDraft::of(stored);
-        for variant in &mut variants {
-            let url = variant.image.and_then(|image| stored.images.get(usize::from(image))).map(|image| &*image.url);
-            variant.image = read.image_of(url.unwrap_or_default());
+        for variant in variants.iter_mut().filter(|_| read.draft.images.is_some()) {
+            // Rows of a stored product have the numbers of its images.
+            variant.image = variant.image.and_then(|image| read.place_of(usize::from(image)));
         }
         read.draft = ProductDraft { options, variants, ..read.draft };
         return read;
@@ -340,14 +361,21 @@ impl Read {
             barcode: text("barcode"),
             inventory: if is_checked("inventory") { Inventory::Tracked } else { Inventory::Untracked },
             initial_stock: self.number(row, "initial_stock", &text("initial_stock")),
-            image: self.image_of(&text("image")),
+            image: self.image(row, &text("image")),
         }
     }
 
-    /// The place of a picture among those that stay.
-    fn image_of(&self, url: &str) -> Option<u16> {
-        let place = self.draft.images.as_ref()?.iter().position(|image| image.url == url)?;
-        u16::try_from(place).ok()
+    /// The picture with a number; none if it is removed.
+    fn image(&mut self, row: usize, text: &str) -> Option<u16> {
+        match self.number(row, "image", text) {
+            0 => None,
+            number => self.place_of(usize::try_from(number - 1).ok()?),
+        }
+    }
+
+    /// The place of a row among the pictures that stay.
+    fn place_of(&self, image_row: usize) -> Option<u16> {
+        u16::try_from(self.images.iter().position(|row| *row == image_row)?).ok()
     }
 
     fn check_positions(&mut self, typed: &Typed) {

@@ -179,6 +179,7 @@ struct FormPage {
     version: String,
     groups: Vec<FieldGroup>,
     rows: String,
+    shows_images: String,
     errors: FormErrors,
     problems: Vec<String>,
     /// What is stored now, if somebody else has changed the product: label and value.
@@ -255,7 +256,9 @@ async fn form_page(
     let version = typed.optional("version").or(current).unwrap_or_default();
     let Attempt { errors, problems, conflict, saved } = attempt;
     let (csrf, rows) = (visitor.csrf(), typed.text("rows"));
-    private_page(status, &FormPage { frame, csrf, stored, version, groups, rows, errors, problems, conflict, saved })
+    let shows_images = typed.text(product_form::SHOWS_IMAGES);
+    let page = FormPage { frame, csrf, stored, version, groups, rows, shows_images, errors, problems, conflict, saved };
+    private_page(status, &page)
 }
 
 async fn stored(app: &App, visitor: &Visitor, handle: &Handle) -> Result<VersionedProduct, PageError> {
