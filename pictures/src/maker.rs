@@ -109,13 +109,21 @@ fn check_frames(file: &[u8]) -> Result<(), PictureProblem> {
     }
 }
 
+/// The chunks that a decoder of WebP reads.
+const WEBP_CHUNKS: [&[u8; 4]; 9] = [b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "];
+
 /// Checks the chunks of a WebP file (<https://developers.google.com/speed/webp/docs/riff_container>).
 fn check_webp(mut chunks: &[u8]) -> Result<(), PictureProblem> {
-    // What follows the last whole chunk is not read.
     while let [a, b, c, d, l0, l1, l2, l3, rest @ ..] = chunks {
         let length = usize::try_from(u32::from_le_bytes([*l0, *l1, *l2, *l3])).unwrap_or(usize::MAX);
+        let tag = [*a, *b, *c, *d];
+        // Other chunks are not read, and anything may follow the last one.
+        if !WEBP_CHUNKS.contains(&&tag) {
+            chunks = rest.get(length.saturating_add(length % 2)..).unwrap_or_default();
+            continue;
+        }
         let content = rest.get(..length).ok_or(PictureProblem::Damaged)?;
-        match &[*a, *b, *c, *d] {
+        match &tag {
             // Frame tag, start code, and 14 bits each of width and height (RFC 6386, section 9.1).
             b"VP8 " => {
                 let Some(&[w0, w1, h0, h1]) = content.get(6..10) else { return Err(PictureProblem::Damaged) };
@@ -405,7 +413,7 @@ mod tests {
         endless_webp[4..8].fill(0xff);
         endless_webp.extend(b"EXIF\xf0\xff\xff\xff");
         let mut gif_frame_of_65535 = gif.clone();
-        let frame = gif.iter().position(|byte| *byte == 0x2c).expect("a frame");
+        let frame = gif.windows(5).position(|start| start == [0x2c, 0, 0, 0, 0]).expect("a frame");
         gif_frame_of_65535[frame + 5..frame + 9].fill(0xff);
         let svg = b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>".to_vec();
         let damaged = PictureProblem::Damaged;

@@ -267,8 +267,11 @@ fn variant_fields(
         field("inventory", Input::Check).label("Its stock is tracked"),
         field("initial_stock", Input::Number).optional().hint(stock),
     ]);
-    fields
-        .extend(picture.map(|input| field("image", input).optional().hint("The number of one of the pictures above.")));
+    fields.extend(picture.map(|input| {
+        let has_list = matches!(input, Input::Select(_));
+        let field = field("image", input).optional();
+        if has_list { field } else { field.hint("The number of one of the pictures above.") }
+    }));
     fields
 }
 
