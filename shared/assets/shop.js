@@ -10,30 +10,61 @@ if (departments) {
 // Screen readers announce the errors of a form at once.
 document.querySelector(".summary-of-errors")?.focus();
 
-// Choosing a variant or a thumbnail shows its image and changes nothing else.
-const shown = document.querySelector(".gallery > .picture img");
-const thumbnails = document.querySelectorAll(".thumbnails a");
-function show(chosen) {
-  for (const thumbnail of thumbnails) thumbnail.removeAttribute("aria-current");
-  chosen.setAttribute("aria-current", "true");
-  const small = chosen.querySelector("img");
+// Choosing a variant changes what depends on it, and nothing else: price, options, stock, pictures. The server decides what.
+const buy = document.querySelector(".buy");
+const gallery = document.querySelector(".gallery");
+let choosing;
+async function choose(url) {
+  choosing?.abort();
+  choosing = new AbortController();
+  const response = await fetch(url, { signal: choosing.signal });
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (!response.ok || !page.querySelector(".buy")) throw new Error("not a product that is for sale");
+  const focused = document.activeElement?.closest(".option-value");
+  const place = [...document.querySelectorAll(".option-value")].indexOf(focused);
+  for (const part of document.querySelectorAll("[data-part]")) {
+    const next = page.querySelector(`[data-part="${part.dataset.part}"]`);
+    if (part.innerHTML !== next.innerHTML) part.replaceChildren(...next.childNodes);
+  }
+  buy.elements.quantity.max = page.querySelector("#quantity").max;
+  // The values stay in their order.
+  if (focused) document.querySelectorAll(".option-value")[place]?.focus();
+  history.replaceState(null, "", url);
+}
+buy?.addEventListener("change", ({ target }) => {
+  if (target.name !== "sku") return;
+  const url = new URL(gallery.dataset.product, location.href);
+  url.searchParams.set("variant", target.value);
+  // What is chosen in the form counts, whether or not the rest of the page follows.
+  choose(url).catch(() => {});
+});
+buy?.addEventListener("click", (event) => {
+  const link = event.target.closest(".option-value");
+  if (!link || opensElsewhere(event)) return;
+  event.preventDefault();
+  choose(link.href.replace(/#.*/, "")).catch(({ name }) => {
+    if (name !== "AbortError") location.assign(link.href);
+  });
+});
+
+// A thumbnail shows its image.
+gallery?.addEventListener("click", (event) => {
+  const thumbnail = event.target.closest(".thumbnails a");
+  const shown = gallery.querySelector(":scope > .picture img");
+  if (!thumbnail || !shown || opensElsewhere(event)) return;
+  event.preventDefault();
+  for (const other of gallery.querySelectorAll(".thumbnails a")) other.removeAttribute("aria-current");
+  thumbnail.setAttribute("aria-current", "true");
+  const small = thumbnail.querySelector("img");
   // Of a picture with several files, the browser chooses one by the size in which it is shown.
   shown.srcset = small.srcset;
   shown.src = small.src;
   shown.alt = small.alt;
-}
-document.querySelector(".buy")?.addEventListener("change", ({ target }) => {
-  const { picture } = (target.selectedOptions?.[0] ?? target).dataset;
-  const chosen = picture && thumbnails[picture];
-  if (shown && chosen) show(chosen);
 });
-for (const thumbnail of thumbnails) {
-  thumbnail.addEventListener("click", (event) => {
-    // With a modifier key, the browser opens the link in a new tab or window.
-    if (!shown || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    event.preventDefault();
-    show(thumbnail);
-  });
+
+/** With a modifier key, the browser opens a link in a new tab or window. */
+function opensElsewhere(event) {
+  return event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
 }
 
 // A chosen delivery method updates the total at once. Everything else on the page stays as it is, also what was entered to pay.

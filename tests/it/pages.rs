@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use serde_json::json;
-use shopease_shop::domain::{LineItemId, Token};
+use shopease_shop::domain::{Image, LineItemId, Token};
 use shopease_shop::testing::fixtures;
 
 use crate::harness::{Answer, Client, PASSWORD, TestShop, both_stores};
@@ -17,6 +17,9 @@ both_stores!(
     an_error_page_has_the_frame_of_every_page,
     every_empty_field_is_named,
     viewing_another_image_keeps_variant_and_quantity,
+    each_option_is_chosen_and_the_page_follows,
+    a_combination_that_does_not_exist_leads_to_the_nearest,
+    few_variants_and_very_many_have_other_choices,
     short_urls_redirect,
     prices_show_tax_and_shipping,
     prices_claim_only_the_tax_of_the_shops_country,
@@ -241,10 +244,7 @@ async fn every_empty_field_is_named(shop: TestShop) {
 
 async fn viewing_another_image_keeps_variant_and_quantity(shop: TestShop) {
     let mut product = fixtures::product("kettle").variants(&[("RED", 1990), ("TEAL", 2490)]).build();
-    let image = |name: &str| shopease_shop::domain::Image {
-        url: format!("https://img.example/{name}.jpg"),
-        alt: String::new(),
-    };
+    let image = |name: &str| Image { url: format!("https://img.example/{name}.jpg"), alt: String::new() };
     product.images = vec![image("red"), image("teal"), image("box")];
     product.variants[0].image = Some(0);
     product.variants[1].image = Some(1);
@@ -260,6 +260,88 @@ async fn viewing_another_image_keeps_variant_and_quantity(shop: TestShop) {
     let chosen = looked.text().split("<input").find(|tag| tag.contains("value=\"TEAL\"")).expect("a choice").to_owned();
     assert!(chosen.contains(" checked"), "{chosen}");
     assert_eq!(shop.client().get("/products/kettle?quantity=many").await.hidden("quantity"), "1");
+}
+
+/// A shirt in three colors and sizes: one combination is sold out, one does not exist.
+async fn shirt(shop: &TestShop) {
+    let variants = [("TEAL-S", 1990), ("TEAL-L", 2490), ("RED-S", 2190), ("BLUE-S", 1990), ("BLUE-L", 2990)];
+    let mut shirt = fixtures::product("shirt")
+        .variants(&variants)
+        .option("Color", &["Teal", "Teal", "Red", "Blue", "Blue"])
+        .option("Size", &["S", "L", "S", "S", "L"])
+        .build();
+    let image = |name: &str| Image { url: format!("https://img.example/{name}.jpg"), alt: name.to_owned() };
+    shirt.images = ["teal", "red", "blue"].map(image).to_vec();
+    for (variant, image) in shirt.variants.iter_mut().zip([0, 0, 1, 2, 2]) {
+        variant.image = Some(image);
+    }
+    shop.sell(&shirt, 3).await;
+    shop.stock("BLUE-L", 0).await;
+}
+
+/// The price at the top of a product's page.
+fn price_of(page: &Answer) -> String {
+    let text = page.text();
+    let price = text.split("<span class=\"price").nth(1).and_then(|rest| rest.split(['>', '<']).nth(1));
+    price.unwrap_or_else(|| panic!("no price in {text}")).to_owned()
+}
+
+/// The attributes and the text of the link to a value.
+fn link_to(page: &str, title: &str) -> String {
+    let values = page.split("<li><a ").skip(1).map(|rest| rest.split("</a>").next().unwrap_or_default());
+    let shows = |value: &&str| {
+        let text = value.rsplit('>').find(|text| !text.is_empty()).unwrap_or_default();
+        value.contains("option-value") && (text.starts_with(title) || value.contains(&format!(">{title}<")))
+    };
+    values.into_iter().find(shows).unwrap_or_else(|| panic!("no {title} in {page}")).to_owned()
+}
+
+async fn each_option_is_chosen_and_the_page_follows(shop: TestShop) {
+    shirt(&shop).await;
+    let mut client = shop.client();
+    // Without a choice, the first variant in stock: its own price, not the range of all.
+    let page = client.get("/products/shirt").await;
+    assert_eq!((&*page.hidden("sku"), &*price_of(&page)), ("TEAL-S", "€19.90"));
+    assert!(link_to(&page.text(), "Teal").contains("aria-current=\"true\""));
+    assert!(link_to(&page.text(), "L").contains("/products/shirt?variant=TEAL-L#options"));
+    assert!(link_to(&page.text(), "Red").contains("src=\"https://img.example/red.jpg\""), "each color has a picture");
+    let page = client.get("/products/shirt?variant=TEAL-L").await;
+    assert_eq!((&*page.hidden("sku"), &*price_of(&page)), ("TEAL-L", "€24.90"));
+    assert!(page.text().contains("max=\"3\"") && page.text().contains("Only 3 left"), "{}", page.text());
+    // A sold-out combination says so, and cannot be put into the cart.
+    let blue = link_to(&page.text(), "Blue");
+    assert!(blue.contains("variant=BLUE-L#options") && blue.contains(", sold out"), "{blue}");
+    let page = client.get("/products/shirt?variant=BLUE-L").await;
+    assert_eq!((&*page.hidden("sku"), &*price_of(&page)), ("BLUE-L", "€29.90"));
+    assert!(page.text().contains(" disabled>Sold out</button>"), "{}", page.text());
+    assert!(page.text().contains("src=\"https://img.example/blue.jpg\" alt=\"blue\""), "{}", page.text());
+}
+
+async fn a_combination_that_does_not_exist_leads_to_the_nearest(shop: TestShop) {
+    shirt(&shop).await;
+    let page = shop.client().get("/products/shirt?variant=TEAL-L").await.text();
+    let red = link_to(&page, "Red");
+    assert!(red.contains("variant=RED-S#options") && red.contains("with another choice"), "{red}");
+    // Of several that are equally near, one in stock.
+    let page = shop.client().get("/products/shirt?variant=RED-S").await.text();
+    let large = link_to(&page, "L");
+    assert!(large.contains("variant=TEAL-L#options"), "{large}");
+}
+
+async fn few_variants_and_very_many_have_other_choices(shop: TestShop) {
+    let few = fixtures::product("few").variants(&[("A", 100), ("B", 200)]).option("Size", &["S", "L"]).build();
+    shop.sell(&few, 1).await;
+    let page = shop.client().get("/products/few").await;
+    assert_eq!(page.text().matches("type=\"radio\"").count(), 2);
+    assert!(page.text().contains("class=\"from\""), "nothing is chosen yet");
+    let chosen = shop.client().get("/products/few?variant=B").await;
+    assert_eq!(price_of(&chosen), "€2.00");
+    let skus: Vec<String> = (0..101).map(|number| format!("N{number}")).collect();
+    let variants: Vec<_> = skus.iter().map(|sku| (sku.as_str(), 100)).collect();
+    let values: Vec<_> = skus.iter().map(String::as_str).collect();
+    shop.sell(&fixtures::product("many").variants(&variants).option("Number", &values).build(), 1).await;
+    let page = shop.client().get("/products/many").await.text();
+    assert_eq!(page.matches("<option ").count(), 101, "{page}");
 }
 
 async fn short_urls_redirect(shop: TestShop) {

@@ -26,6 +26,7 @@ pub(super) mod order_link;
 pub(super) mod password;
 mod product;
 mod product_form;
+mod product_options;
 mod product_selection;
 pub(super) mod products;
 pub(super) mod sessions;

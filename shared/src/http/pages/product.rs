@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::layout::{Frame, encode};
 use super::meta::{Meta, at_shop, plain_text, shortened};
+use super::product_options::{LeadsTo, OptionGroup, option_groups};
 use super::structured_data::{Breadcrumbs, Product};
 use super::terms::{PriceNote, ShippingNote};
 use super::view::filters;
@@ -14,8 +15,11 @@ use crate::http::visitor::Visitor;
 use shopease_shop::domain::{Image, MAX_LINE_QUANTITY, Money, Quantity};
 use shopease_shop::services::{ProductView, ShopView, VariantView};
 
-/// Up to this many variants are shown as cards with all details; more are shown as a select list.
+/// Up to this many variants that differ in one option are shown as cards with all details.
 const MAX_CARDS: usize = 8;
+
+/// Up to this many values of all options are shown next to each other; products with more have a select list of their variants.
+const MAX_OPTION_VALUES: usize = 100;
 
 /// Longest description in the structured data, in characters.
 const MAX_DESCRIPTION_CHARS: usize = 5_000;
@@ -38,8 +42,10 @@ pub enum Choice {
     Only(VariantView),
     /// One card per variant.
     Cards(Vec<VariantView>),
+    /// The values of each option, and the chosen variant.
+    Options(Vec<OptionGroup>, VariantView),
     /// A select list, grouped by the first option.
-    Groups(Vec<Group>),
+    List(Vec<Group>),
 }
 
 /// Variants with the same value of the first option.
@@ -80,7 +86,7 @@ pub struct ProductPage {
     path: String,
     choice: Choice,
     prices: Prices,
-    selected: Option<usize>,
+    selected: Option<VariantView>,
     /// SKU of the variant in the URL.
     requested: Option<String>,
     image: usize,
@@ -117,22 +123,28 @@ impl ProductPage {
         (csrf, idempotency_key): (String, String),
     ) -> Self {
         let variants = &product.variants;
-        let chosen = variants.iter().position(|variant| variant.in_stock && variant.sku.as_str() == shown.sku);
-        let selected = chosen.or_else(|| variants.iter().position(|variant| variant.in_stock));
         let requested = variants.iter().find(|variant| variant.sku.as_str() == shown.sku);
+        let has_options = has_options(&product);
+        let in_stock = variants.iter().find(|variant| variant.in_stock);
+        // Of options, a variant that is sold out can be chosen, too, so that it is clear which one that is.
+        let chosen = requested.filter(|variant| variant.in_stock || has_options && in_stock.is_some());
+        let selected = chosen.or(in_stock);
         let image = shown.image.or_else(|| requested.and_then(|variant| variant.image.map(usize::from)));
         let image = image.filter(|index| *index < product.images.len()).unwrap_or(0);
-        let prices = prices(variants);
+        let prices = match selected {
+            Some(variant) if chosen.is_some() || has_options => prices(std::slice::from_ref(variant)),
+            _ => prices(variants),
+        };
         frame.category = product.category.as_ref().map(|category| category.handle.clone());
         let path = format!("/products/{}", encode(product.handle.as_str()));
         Self {
             meta: meta(public_url, &path, &frame, &product),
             frame,
+            choice: choice(&product, &path, selected),
             path,
-            choice: choice(&product),
             prices,
             note: None,
-            selected,
+            selected: selected.cloned(),
             requested: requested.map(|variant| variant.sku.to_string()),
             image,
             quantity: shown.quantity,
@@ -156,8 +168,12 @@ impl ProductPage {
         self.selected.is_none()
     }
 
+    fn can_be_bought(&self) -> bool {
+        self.selected.as_ref().is_some_and(|variant| variant.in_stock)
+    }
+
     fn is_selected(&self, variant: &VariantView) -> bool {
-        self.selected.and_then(|index| self.product.variants.get(index)).is_some_and(|found| found.sku == variant.sku)
+        self.selected.as_ref().is_some_and(|selected| selected.sku == variant.sku)
     }
 
     fn option_names(&self) -> String {
@@ -165,9 +181,11 @@ impl ProductPage {
         if names.is_empty() { "Variant".to_owned() } else { names.join(" / ") }
     }
 
-    /// Maximum of the quantity field: the stock of the variant with the most units. The shop checks the chosen variant.
+    /// Maximum of the quantity field: the stock of the chosen variant; as long as none is chosen, of the variant with the most units.
     fn max_quantity(&self) -> u32 {
-        let units = self.product.variants.iter().filter(|variant| variant.in_stock);
+        let is_chosen = self.requested.is_some() || matches!(self.choice, Choice::Only(_) | Choice::Options(..));
+        let of_all = self.product.variants.iter().filter(|variant| !is_chosen || self.is_selected(variant));
+        let units = of_all.filter(|variant| variant.in_stock);
         let most = units.map(|variant| variant.available.unwrap_or(MAX_LINE_QUANTITY)).max().unwrap_or(1);
         most.clamp(1, MAX_LINE_QUANTITY)
     }
@@ -215,11 +233,22 @@ pub fn read_quantity(text: &str) -> Option<u32> {
     Quantity::new(text.trim().parse().ok()?).ok().map(Quantity::get)
 }
 
-fn choice(product: &ProductView) -> Choice {
-    match product.variants.as_slice() {
-        [only] => Choice::Only(only.clone()),
-        variants if variants.len() <= MAX_CARDS => Choice::Cards(variants.to_vec()),
-        variants => Choice::Groups(groups(variants)),
+/// Returns whether the values of each option are shown. One option of a few variants is clearer as cards.
+fn has_options(product: &ProductView) -> bool {
+    let values: usize = product.options.iter().map(|option| option.values.len()).sum();
+    product.variants.len() > 1
+        && values <= MAX_OPTION_VALUES
+        && (product.options.len() > 1 || product.options.len() == 1 && product.variants.len() > MAX_CARDS)
+}
+
+fn choice(product: &ProductView, path: &str, selected: Option<&VariantView>) -> Choice {
+    match (product.variants.as_slice(), selected) {
+        ([only], _) => Choice::Only(only.clone()),
+        (_, Some(selected)) if has_options(product) => {
+            Choice::Options(option_groups(product, path, selected), selected.clone())
+        }
+        (variants, _) if variants.len() <= MAX_CARDS => Choice::Cards(variants.to_vec()),
+        (variants, _) => Choice::List(groups(variants)),
     }
 }
 
