@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
-import { DESKTOP, PHONE, buy, buyWithBankConfirmation, cancelAnOrder, changeTheCart, changeTheDelivery, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, resetThePassword, findAnOrder, confirmTheAddress, changeTheAccount, changeTheSettings, setUpTheShop, writeAProduct, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
+import { DESKTOP, PHONE, buy, buyWithBankConfirmation, cancelAnOrder, changeTheCart, changeTheDelivery, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, resetThePassword, findAnOrder, confirmTheAddress, changeTheAccount, changeTheSettings, setUpTheShop, writeAProduct, viewImages, chooseOptions, useFrontDoorPage, open, operate } from "./shopper.mjs";
 import { LONG_WORD, catalogOfLongWords, everyProductFits, longWordsFit } from "./widths.mjs";
 
 /** The directory of exports of real shops, which are not part of the sources: next to them unless the variable sets another. */
@@ -113,7 +113,7 @@ async function journeysOfOneProcess(local) {
   }
   for (const javaScript of [true, false]) {
     const without = javaScript ? "" : " without JavaScript";
-    for (const [what, act] of [["back and reload", goBackAndReload], ["images", viewImages], ["changing the cart", changeTheCart], ["the payment page", payOnThePage], ["another delivery method", changeTheDelivery], ["canceling an order", cancelAnOrder], ...(javaScript ? [["fields of the payment provider", payInFields]] : [])]) {
+    for (const [what, act] of [["back and reload", goBackAndReload], ["images", viewImages], ["choosing options", chooseOptions], ["changing the cart", changeTheCart], ["the payment page", payOnThePage], ["another delivery method", changeTheDelivery], ["canceling an order", cancelAnOrder], ...(javaScript ? [["fields of the payment provider", payInFields]] : [])]) {
       const shopper = await open(browser, local.url, PHONE, javaScript);
       await step(`one process: ${what}${without}`, () => act(shopper));
       await shopper.context.close();

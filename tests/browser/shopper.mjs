@@ -297,7 +297,7 @@ export async function viewImages(visit) {
   const product = await productWithPictures(page);
   const variant = product.variants.filter((variant) => variant.in_stock).at(-1).sku;
   const chosen = async () => [
-    await page.locator("[name=sku]").evaluateAll((fields) => fields.find((field) => field.checked || field.options)?.value),
+    await page.locator("[name=sku]").evaluateAll((fields) => fields.find((field) => field.checked || field.type !== "radio")?.value),
     await page.inputValue("[name=quantity]"),
   ];
   await page.goto(`/products/${product.handle}?variant=${encodeURIComponent(variant)}&quantity=2`);
@@ -312,6 +312,34 @@ export async function viewImages(visit) {
     assert.equal(page.url(), address, "only the image changes");
     assert.equal(await page.evaluate(() => scrollY), 60, "the page does not move");
   }
+}
+
+/** Chooses each option of a product: price, picture, and limit follow, and the quantity stays. */
+export async function chooseOptions(visit) {
+  const { page } = visit;
+  await page.goto("/products/enamel-mixing-bowl");
+  const price = page.locator(".product-price .price");
+  const first = await price.innerText();
+  await page.fill("#quantity", "2");
+  const option = (name) => page.getByRole("link", { name, exact: true });
+  await option("Teal").click();
+  await page.getByText("Color: Teal").waitFor();
+  await option("3 l").click();
+  await page.getByText("Size: 3 l").waitFor();
+  assert.notEqual(await price.innerText(), first, "the price is that of the variant");
+  assert.match(page.url(), /variant=/, "the address leads to the choice");
+  if (visit.javaScriptEnabled) {
+    assert.equal(await page.inputValue("#quantity"), "2", "what was typed stays");
+    assert.equal(await option("3 l").evaluate((link) => link === document.activeElement), true, "the focus stays");
+  }
+  await inspect(visit, "product-options");
+  await page.getByRole("link", { name: /Tomato.*sold out/ }).click();
+  await page.getByRole("button", { name: "Sold out" }).waitFor();
+  await inspect(visit, "product-options-sold-out");
+  await option("Teal").click();
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await heading(page, /cart/i);
+  await page.getByText("Teal / 3 l").first().waitFor();
 }
 
 async function productWithPictures(page) {
@@ -355,8 +383,10 @@ async function chooseVariant(page) {
   if (await select.count()) {
     const skus = await select.locator("option:not([disabled])").evaluateAll((options) => options.map((option) => option.value)).catch(() => []);
     await select.selectOption(skus.length > 1 ? skus[1] : { index: 1 });
-  } else {
+  } else if (await page.locator("input[name=sku][type=radio]").count()) {
     await page.locator("input[name=sku]:enabled").last().check();
+  } else {
+    await page.locator(".option-value:not(.unavailable)").last().click();
   }
 }
 
@@ -771,7 +801,7 @@ export async function writeAProduct(visit, operator, title) {
   await inspect(visit, "product-with-pictures");
   const first = await page.locator(".gallery > .picture img").evaluate(async (image) => { await image.decode(); return image.currentSrc; });
   assert.match(first, /\/assets\/pictures\/.*-(320|640|1280|1920)\.webp$/);
-  await page.getByLabel("L / Blue").check();
+  await page.getByRole("link", { name: "L", exact: true }).click();
   await page.waitForFunction((before) => document.querySelector(".gallery > .picture img").currentSrc !== before, first);
   assert.equal(await page.locator(".gallery > .picture img").getAttribute("alt"), "The back");
 }
