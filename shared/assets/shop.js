@@ -47,20 +47,44 @@ buy?.addEventListener("click", (event) => {
   });
 });
 
-// A thumbnail shows its image.
+// A thumbnail shows its image, and the image itself is enlarged on top of the page.
 gallery?.addEventListener("click", (event) => {
   const thumbnail = event.target.closest(".thumbnails a");
-  const shown = gallery.querySelector(":scope > .picture img");
-  if (!thumbnail || !shown || opensElsewhere(event)) return;
-  event.preventDefault();
-  for (const other of gallery.querySelectorAll(".thumbnails a")) other.removeAttribute("aria-current");
-  thumbnail.setAttribute("aria-current", "true");
-  const small = thumbnail.querySelector("img");
-  // Of a picture with several files, the browser chooses one by the size in which it is shown.
-  shown.srcset = small.srcset;
-  shown.src = small.src;
-  shown.alt = small.alt;
+  const zoom = gallery.querySelector(".zoom");
+  if (!zoom || opensElsewhere(event)) return;
+  const shown = zoom.querySelector("img");
+  if (thumbnail) {
+    event.preventDefault();
+    for (const other of gallery.querySelectorAll(".thumbnails a")) other.removeAttribute("aria-current");
+    thumbnail.setAttribute("aria-current", "true");
+    const small = thumbnail.querySelector("img");
+    // Of a picture with several files, the browser chooses one by the size in which it is shown.
+    shown.srcset = small.srcset;
+    shown.src = small.src;
+    shown.alt = small.alt;
+    zoom.href = thumbnail.dataset.large;
+  } else if (zoom.contains(event.target)) {
+    event.preventDefault();
+    enlarge(zoom.href, shown.alt);
+  }
 });
+
+function enlarge(url, alt) {
+  const dialog = document.createElement("dialog");
+  const close = document.createElement("button");
+  const image = document.createElement("img");
+  dialog.className = "enlarged";
+  dialog.ariaLabel = "Image";
+  close.className = "button small";
+  close.textContent = "Close";
+  image.src = url;
+  image.alt = alt;
+  dialog.append(close, image);
+  dialog.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
 
 /** With a modifier key, the browser opens a link in a new tab or window. */
 function opensElsewhere(event) {

@@ -306,11 +306,17 @@ export async function viewImages(visit) {
   const address = page.url();
   await page.evaluate(() => scrollTo(0, 60));
   await small.click();
-  await page.locator(`.gallery > .picture img[src$="${picture}"]`).waitFor();
+  await page.locator(`.zoom img[src$="${picture}"]`).waitFor();
   assert.deepEqual(await chosen(), [variant, "2"], "variant and quantity stay");
   if (visit.javaScriptEnabled) {
     assert.equal(page.url(), address, "only the image changes");
     assert.equal(await page.evaluate(() => scrollY), 60, "the page does not move");
+    await page.locator(".zoom").click();
+    await page.locator(`dialog img[src$="${picture}"]`).waitFor();
+    await inspect(visit, "product-enlarged");
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
+    assert.equal(await page.locator(".zoom").evaluate((link) => link === document.activeElement), true, "the focus is back");
   }
 }
 
@@ -799,11 +805,11 @@ export async function writeAProduct(visit, operator, title) {
   await page.getByRole("link", { name: "View in the shop" }).click();
   await heading(page, new RegExp(title));
   await inspect(visit, "product-with-pictures");
-  const first = await page.locator(".gallery > .picture img").evaluate(async (image) => { await image.decode(); return image.currentSrc; });
+  const first = await page.locator(".zoom img").evaluate(async (image) => { await image.decode(); return image.currentSrc; });
   assert.match(first, /\/assets\/pictures\/.*-(320|640|1280|1920)\.webp$/);
   await page.getByRole("link", { name: "L", exact: true }).click();
-  await page.waitForFunction((before) => document.querySelector(".gallery > .picture img").currentSrc !== before, first);
-  assert.equal(await page.locator(".gallery > .picture img").getAttribute("alt"), "The back");
+  await page.waitForFunction((before) => document.querySelector(".zoom img").currentSrc !== before, first);
+  assert.equal(await page.locator(".zoom img").getAttribute("alt"), "The back");
 }
 
 /** Follows the invitation to set the shop up, enters a wrong address at first, and removes the demo products. */

@@ -20,6 +20,7 @@ both_stores!(
     each_option_is_chosen_and_the_page_follows,
     a_combination_that_does_not_exist_leads_to_the_nearest,
     few_variants_and_very_many_have_other_choices,
+    a_product_shows_others_of_its_category,
     short_urls_redirect,
     prices_show_tax_and_shipping,
     prices_claim_only_the_tax_of_the_shops_country,
@@ -342,6 +343,18 @@ async fn few_variants_and_very_many_have_other_choices(shop: TestShop) {
     shop.sell(&fixtures::product("many").variants(&variants).option("Number", &values).build(), 1).await;
     let page = shop.client().get("/products/many").await.text();
     assert_eq!(page.matches("<option ").count(), 101, "{page}");
+}
+
+async fn a_product_shows_others_of_its_category(shop: TestShop) {
+    for name in ["a", "b", "c", "d", "e", "kettle"] {
+        shop.sell(&fixtures::product(name).category("kitchen").build(), 1).await;
+    }
+    shop.sell(&fixtures::product("lamp").category("light").build(), 1).await;
+    let page = shop.client().get("/products/kettle").await.text();
+    let related = page.split("id=\"related\"").nth(1).unwrap_or_else(|| panic!("no related products: {page}"));
+    let shown = related.matches("class=\"card\"").count();
+    assert!(shown == 4 && !related.contains("/products/kettle\"") && !related.contains("/products/lamp"), "{related}");
+    assert!(!shop.client().get("/products/lamp").await.text().contains("id=\"related\""), "it is the only one");
 }
 
 async fn short_urls_redirect(shop: TestShop) {

@@ -8,8 +8,8 @@ use super::response_body::fits;
 use shopease_shop::domain::Product;
 use shopease_shop::services::ProductView;
 
-/// Bytes of a page around the product: header, footer, and the categories of a large shop.
-const FRAME_BYTES: usize = 64 * 1024;
+/// Bytes of a page around the product: header, footer, related products, and the categories of a large shop.
+const FRAME_BYTES: usize = 96 * 1024;
 /// With an API response below this size, the page always fits: it repeats an image and its text a few times at most.
 const SMALL_BYTES: usize = MAX_RESPONSE_BYTES / 8;
 

@@ -12,14 +12,17 @@ use super::terms::{PriceNote, ShippingNote};
 use super::view::filters;
 use crate::http::App;
 use crate::http::visitor::Visitor;
-use shopease_shop::domain::{Image, MAX_LINE_QUANTITY, Money, Quantity};
-use shopease_shop::services::{ProductView, ShopView, VariantView};
+use shopease_shop::domain::{Image, MAX_LINE_QUANTITY, Money, PageLimit, ProductSort, ProductSummary, Quantity};
+use shopease_shop::services::{ListProducts, ProductView, ShopView, VariantView};
 
 /// Up to this many variants that differ in one option are shown as cards with all details.
 const MAX_CARDS: usize = 8;
 
 /// Up to this many values of all options are shown next to each other; products with more have a select list of their variants.
 const MAX_OPTION_VALUES: usize = 100;
+
+/// Products of the same category shown below the product.
+const RELATED: u16 = 4;
 
 /// Longest description in the structured data, in characters.
 const MAX_DESCRIPTION_CHARS: usize = 5_000;
@@ -95,6 +98,7 @@ pub struct ProductPage {
     idempotency_key: String,
     problem: Option<String>,
     note: Option<PriceNote>,
+    related: Vec<ProductSummary>,
 }
 
 impl ProductPage {
@@ -104,11 +108,12 @@ impl ProductPage {
             Some(from) => PriceNote::find(app, from.currency).await,
             None => None,
         };
+        let related = related(app, &product).await;
         let keys = (visitor.csrf(), app.ids.ulid().to_string());
-        Self { note, ..Self::with_keys(&app.config.public_url, frame, product, shown, keys) }
+        Self { note, related, ..Self::with_keys(&app.config.public_url, frame, product, shown, keys) }
     }
 
-    /// Returns the size of a product's page, without the categories in the navigation and the price note.
+    /// Returns the size of a product's page, without the categories in the navigation, the price note, and the related products.
     pub fn bytes(product: ProductView) -> usize {
         let shown = Shown { sku: String::new(), image: None, quantity: "1".to_owned(), problem: None };
         let frame = Frame::of_shop(Arc::new(ShopView::neutral()));
@@ -144,6 +149,7 @@ impl ProductPage {
             path,
             prices,
             note: None,
+            related: Vec::new(),
             selected: selected.cloned(),
             requested: requested.map(|variant| variant.sku.to_string()),
             image,
@@ -208,6 +214,16 @@ impl ProductPage {
         });
         thumbnails.collect()
     }
+}
+
+/// The newest other products of the same category. If loading fails, the page is shown without them.
+async fn related(app: &App, product: &ProductView) -> Vec<ProductSummary> {
+    let (Some(category), Ok(limit)) = (&product.category, PageLimit::new(RELATED + 1)) else { return Vec::new() };
+    let category = Some(category.handle.clone());
+    let command = ListProducts { q: None, category, sort: Some(ProductSort::Newest), after: None, limit };
+    let newest = app.services.catalog.list_products(command).await.map(|page| page.items).unwrap_or_default();
+    let others = newest.into_iter().filter(|other| other.handle != product.handle);
+    others.take(usize::from(RELATED)).collect()
 }
 
 /// The metadata of a product, whatever the visitor has chosen on its page.

@@ -26,6 +26,11 @@ pub fn smallest(url: &str) -> String {
     Picture::at(url).and_then(|picture| picture.files().next()).map_or_else(|| url.to_owned(), |(_, url)| url)
 }
 
+/// Address of the largest file of a picture; that of another image stays as it is.
+pub fn largest(url: &str) -> String {
+    Picture::at(url).and_then(|picture| picture.files().last()).map_or_else(|| url.to_owned(), |(_, url)| url)
+}
+
 /// Filters of the templates.
 #[expect(
     clippy::inline_always,
