@@ -5,17 +5,19 @@ mod records;
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
 use shopease_catalog_files::{Catalog, CsvFile, ProductFile};
+use shopease_shared::http::ProductFeed;
 use shopease_shared::http::api::order::Order;
 use shopease_shared::http::api::products::AdminProduct;
 use shopease_shared::http::api::wire::Out as _;
-use shopease_shop::domain::{self, PageLimit, Role};
+use shopease_shop::ShopError;
+use shopease_shop::domain::{self, PageLimit, ProductSort, Role};
 use shopease_shop::ports::{AuditRecord, SharedStore};
-use shopease_shop::services::OrderView;
+use shopease_shop::services::{Catalog as _, FindProduct, ListProducts, LocalShop, OrderView, ViewShop};
 
 use self::records::{Stock, customer_row, order_rows};
 use crate::open::{self, Settings};
@@ -28,6 +30,8 @@ const UNAVAILABLE: &str = "the store is unavailable; what was printed is incompl
 pub enum ExportCommand {
     /// Print all products, also drafts and archived ones, as a Shopify product CSV that `shopease import` reads back without loss.
     Products(Format),
+    /// Print the variants that are on sale as a product feed for Google Merchant Center and Meta (RSS 2.0).
+    Feed,
     /// Print the stock of all variants.
     Stock(Format),
     /// Print all orders, newest first: one row for each line item. Amounts, states, and addresses are in the first row of an order.
@@ -50,12 +54,13 @@ pub struct Format {
 /// # Errors
 /// If the configuration is invalid, the store is unavailable, or standard output is closed.
 pub async fn run(command: ExportCommand) -> anyhow::Result<ExitCode> {
-    let settings = Settings::load(false).await?;
+    let settings = Settings::load(matches!(command, ExportCommand::Feed)).await?;
     let open = open::store_to_read(&settings).await?;
     let (store, out) = (open.store, io::BufWriter::new(io::stdout()));
     match command {
         ExportCommand::Products(Format { json: false }) => products(store, out).await,
         ExportCommand::Products(Format { json: true }) => product_lines(store, out).await,
+        ExportCommand::Feed => feed(&settings, store, out).await,
         ExportCommand::Stock(format) => stock(store, Rows::of(format, out, &records::STOCK)?).await,
         ExportCommand::Orders(format) => orders(store, Rows::of(format, out, &records::ORDERS)?).await,
         ExportCommand::Customers(format) => customers(store, Rows::of(format, out, &records::CUSTOMERS)?).await,
@@ -89,6 +94,39 @@ async fn product_lines(store: SharedStore, mut out: impl Write) -> anyhow::Resul
         progress.show(catalog.read());
     }
     Ok(out.flush()?)
+}
+
+async fn feed(settings: &Settings, store: SharedStore, out: impl Write) -> anyhow::Result<()> {
+    ensure!(settings.has_public_url, "SHOPEASE_PUBLIC_URL is not set, and the links of a feed begin with it");
+    // The provider decides how prices are rounded.
+    let payments = open::payments(settings, &store, false).await?;
+    let shop = LocalShop::with_system_clock(store, payments, settings.shop.clone());
+    let mut feed = ProductFeed::new(out, &shop.view_shop(ViewShop).await?.name, &settings.http.public_url)?;
+    let (limit, sort) = (PageLimit::new(PageLimit::MAX)?, Some(ProductSort::Title));
+    let (progress, mut done, mut left_out, mut after) = (Progress::of("products"), 0, 0, None);
+    loop {
+        let command = ListProducts { q: None, category: None, sort, after, limit };
+        let page = shop.list_products(command).await.context(UNAVAILABLE)?;
+        for product in page.items {
+            match shop.find_product(FindProduct { handle: product.handle }).await {
+                Ok(product) => left_out += feed.write(&product)?,
+                // It was withdrawn in the meantime.
+                Err(ShopError::NotFound { .. }) => {}
+                Err(error) => return Err(error).context(UNAVAILABLE),
+            }
+            done += 1;
+            progress.show(done);
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    drop(progress);
+    if left_out > 0 {
+        eprintln!("{left_out} variants without an image or a price are left out.");
+    }
+    Ok(feed.finish()?)
 }
 
 async fn stock(store: SharedStore, mut rows: Rows<impl Write>) -> anyhow::Result<()> {

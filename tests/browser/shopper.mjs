@@ -794,7 +794,7 @@ export async function writeAProduct(visit, operator, title) {
   const files = photographs.map((file, number) => ({ name: `${number}.jpg`, mimeType: "image/jpeg", buffer: Buffer.from(file, "base64") }));
   assert.ok(files[0].buffer.length > 700 * 1024, "a photograph that must be made smaller");
   await page.setInputFiles("#file", [...files, { name: "note.jpg", mimeType: "image/jpeg", buffer: Buffer.from("not a picture") }]);
-  await page.getByText("2 of 3 added. Save the product to keep them.").waitFor();
+  await page.getByText("2 of 3 added. Save the product to keep them.").waitFor({ timeout: 180_000 });
   await page.getByText("note.jpg: Choose a complete JPEG, PNG, WebP or GIF file").waitFor();
   assert.equal(await page.inputValue("#title"), title, "what was typed stays");
   await page.locator(".picture-fields").nth(1).getByLabel("Description").fill("The back");
@@ -807,7 +807,7 @@ export async function writeAProduct(visit, operator, title) {
   await inspect(visit, "product-with-pictures");
   const first = await page.locator(".zoom img").evaluate(async (image) => { await image.decode(); return image.currentSrc; });
   assert.match(first, /\/assets\/pictures\/.*-(320|640|1280|1920)\.webp$/);
-  await page.getByRole("link", { name: "L", exact: true }).click();
+  await page.locator(".option-value").filter({ hasText: /^L/ }).click();
   await page.waitForFunction((before) => document.querySelector(".zoom img").currentSrc !== before, first);
   assert.equal(await page.locator(".zoom img").getAttribute("alt"), "The back");
 }

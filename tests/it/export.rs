@@ -1,12 +1,16 @@
 //! `shopease export products` and in again: nothing is lost, and the second file equals the first.
 
+use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 use std::path::Path;
 
 use shopease_catalog_files::{Catalog, ProductFile, StockedProduct};
+use shopease_shared::http::ProductFeed;
 use shopease_shop::domain::{
-    Currency, DraftOf, Image, Inventory, Money, Picture, Product, ProductDraft, ProductStatus, TaxClass, VariantDraft,
+    Currency, DraftOf, Image, Inventory, Money, PageLimit, Picture, Product, ProductDraft, ProductSort, ProductStatus,
+    TaxClass, VariantDraft,
 };
+use shopease_shop::services::{Catalog as _, FindProduct, ListProducts};
 use shopease_shop::testing::fixtures;
 use shopease_storage::testing::{on_dynamodb, on_postgres};
 use time::Duration;
@@ -15,7 +19,11 @@ use tokio::sync::oneshot;
 use crate::harness::{TestShop, both_stores};
 use crate::import::{REAL_EXPORTS, WRITE, counts, run};
 
-both_stores!(real_exports_and_the_demo_come_back_unchanged, back_office_products_come_back_unchanged);
+both_stores!(
+    real_exports_and_the_demo_come_back_unchanged,
+    back_office_products_come_back_unchanged,
+    a_feed_has_the_required_attributes_of_everything_on_sale,
+);
 
 /// The products of a shop and the file of its export.
 async fn exported(shop: &TestShop) -> (Vec<StockedProduct>, Vec<u8>) {
@@ -183,4 +191,83 @@ async fn back_office_products_come_back_unchanged(shop: TestShop) {
         assert!(is_code || !cell.starts_with(['=', '+', '-', '@']), "{cell:?} is a formula in a spreadsheet");
     }
     on_dynamodb(|store| compare_with_empty_shop(before, TestShop::new(store))).await;
+}
+
+/// The attributes of the items of a feed, in their order.
+fn items_of(feed: &[u8]) -> Vec<HashMap<String, String>> {
+    let text = std::str::from_utf8(feed).expect("UTF-8");
+    let document = roxmltree::Document::parse(text).unwrap_or_else(|error| panic!("{error} in {text}"));
+    assert_eq!(document.root_element().attribute("version"), Some("2.0"));
+    let items = document.descendants().filter(|node| node.has_tag_name("item"));
+    let items = items.map(|item| {
+        let attributes = item.children().filter(roxmltree::Node::is_element);
+        let attributes = attributes.map(|attribute| {
+            assert_eq!(attribute.tag_name().namespace(), Some("http://base.google.com/ns/1.0"));
+            (attribute.tag_name().name().to_owned(), attribute.text().unwrap_or_default().to_owned())
+        });
+        attributes.collect()
+    });
+    items.collect()
+}
+
+/// The feed of all products on sale, and the number of variants that are left out.
+async fn feed_of(shop: &TestShop) -> (Vec<HashMap<String, String>>, usize) {
+    let (local, mut file, mut left_out, mut after) = (&shop.local, Vec::new(), 0, None);
+    let mut feed = ProductFeed::new(&mut file, "Cups & <more>", "https://shop.example").expect("written");
+    loop {
+        let limit = PageLimit::new(PageLimit::MAX).expect("the largest page");
+        let command = ListProducts { q: None, category: None, sort: Some(ProductSort::Title), after, limit };
+        let page = local.list_products(command).await.expect("the store answers");
+        for summary in page.items {
+            let product = local.find_product(FindProduct { handle: summary.handle }).await.expect("a product");
+            left_out += feed.write(&product).expect("written");
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    feed.finish().expect("written");
+    (items_of(&file), left_out)
+}
+
+async fn a_feed_has_the_required_attributes_of_everything_on_sale(shop: TestShop) {
+    run(&shop, include_bytes!("../../shared/demo/catalog.csv"), WRITE).await;
+    let draft = fixtures::product("draft").status(ProductStatus::Draft).image("/d.svg", "").build();
+    shop.sell(&draft, 5).await;
+    shop.sell(&fixtures::product("without-image").build(), 5).await;
+    let mut odd = fixtures::product("odd").title("A & B <i> \u{1}\u{fffe}").price(1_000).image("/o.svg", "").build();
+    odd.variants[0].compare_at_price = Some(fixtures::eur(1_250));
+    odd.variants[0].barcode = Some("4006381333931".to_owned());
+    odd.variants[0].sku = fixtures::sku(&"X".repeat(51));
+    odd.vendor = Some("Tom & Co".to_owned());
+    shop.sell(&odd, 0).await;
+
+    let (items, left_out) = feed_of(&shop).await;
+    let (products, _) = exported(&shop).await;
+    let on_sale = products.iter().filter(|stocked| stocked.product.status == ProductStatus::Active);
+    let variants: usize = on_sale.map(|stocked| stocked.product.variants.len()).sum();
+    assert_eq!((items.len(), left_out), (variants - 1, 1));
+    let ids: HashSet<_> = items.iter().map(|item| &item["id"]).collect();
+    assert_eq!(ids.len(), items.len(), "IDs are unique");
+    for item in &items {
+        for (required, longest) in
+            [("id", 50), ("title", 150), ("description", 5_000), ("link", 2_000), ("image_link", 2_000)]
+        {
+            let length = item.get(required).map_or(0, |value| value.chars().count());
+            assert!((1..=longest).contains(&length), "{required} of {item:?}");
+        }
+        assert!(["link", "image_link"].iter().all(|name| item[*name].starts_with("https://shop.example/")), "{item:?}");
+        assert!(["in stock", "out of stock"].contains(&&*item["availability"]), "{item:?}");
+        assert!(item["price"].ends_with(" EUR") && item["condition"] == "new", "{item:?}");
+    }
+    let bowl = items.iter().find(|item| item["title"] == "Enamel Mixing Bowl, Tomato / 3 l").expect("a variant");
+    assert_eq!((&*bowl["color"], &*bowl["size"], &*bowl["availability"]), ("Tomato", "3 l", "out of stock"));
+    assert_eq!(items.iter().filter(|item| item.get("item_group_id") == bowl.get("item_group_id")).count(), 6);
+    let odd = items.iter().find(|item| item["title"].starts_with("A & B")).expect("an item");
+    assert_eq!((&*odd["price"], &*odd["sale_price"]), ("12.50 EUR", "10.00 EUR"));
+    assert_eq!((&*odd["gtin"], &*odd["brand"], &*odd["shipping_weight"]), ("4006381333931", "Tom & Co", "250 g"));
+    assert_eq!(odd["title"], "A & B <i> ");
+    let page = shop.client().get(odd["link"].strip_prefix("https://shop.example").expect("a path")).await;
+    assert_eq!(page.status, http::StatusCode::OK, "the link leads to the product");
 }

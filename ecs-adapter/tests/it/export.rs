@@ -43,6 +43,21 @@ fn the_products_of_one_shop_are_imported_into_another() {
 }
 
 #[test]
+fn a_feed_needs_the_address_of_the_shop() {
+    let directory = tempfile::tempdir().expect("a directory");
+    run(directory.path(), &["migrate", "--demo"]);
+    let refused = shopease(directory.path(), &["export", "feed"]).output().expect("the binary starts");
+    let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(1) && refused.stdout.is_empty(), "{errors}");
+    assert!(errors.contains("SHOPEASE_PUBLIC_URL is not set"), "{errors}");
+    let mut command = shopease(directory.path(), &["export", "feed"]);
+    let printed = command.env("SHOPEASE_PUBLIC_URL", "https://shop.example").output().expect("the binary starts");
+    let feed = String::from_utf8(printed.stdout).expect("UTF-8");
+    assert!(printed.status.success() && feed.ends_with("</item>\n</channel>\n</rss>\n"), "{feed}");
+    assert!(feed.contains("<g:link>https://shop.example/products/enamel-mixing-bowl?variant="), "{feed}");
+}
+
+#[test]
 fn a_reader_may_stop_reading() {
     let directory = tempfile::tempdir().expect("a directory");
     run(directory.path(), &["migrate", "--demo"]);

@@ -19,6 +19,7 @@ pub mod openapi;
 mod overload;
 mod pages;
 mod problem;
+mod product_feed;
 mod product_size;
 mod reference;
 mod response_body;
@@ -30,6 +31,7 @@ mod sitemap;
 mod texts;
 mod usage;
 mod visitor;
+mod xml;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,6 +48,7 @@ pub use client_address::{AddressSource, ClientAddress, FORWARDED_FOR, forwarded_
 use health::StoreCheck;
 use overload::Gate;
 pub use problem::Problem;
+pub use product_feed::ProductFeed;
 pub use product_size::refuse_product;
 use routes::{Area, Surface};
 pub use rule::BrokenRule;

@@ -4,7 +4,7 @@
 //! sitemap index. A part begins after the last product of the previous part and ends at its own, both as cursors in its address, so that a
 //! product that is added between two requests neither repeats nor hides another one.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::Write as _;
 use std::iter;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::extract::{ApiQuery, respond_with_etag};
 use super::pages::encode;
 use super::problem::Problem;
+use super::xml::XmlText;
 use super::{App, cursor};
 use shopease_shop::ShopResult;
 use shopease_shop::domain::{PageKind, PageLimit, Position, ProductSort};
@@ -202,22 +203,6 @@ impl Sitemap {
         }
         let _ = writeln!(xml, "</{root}>");
         xml
-    }
-}
-
-/// A text in XML.
-struct XmlText<'a>(&'a str);
-
-impl Display for XmlText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            '&' => f.write_str("&amp;"),
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '"' => f.write_str("&quot;"),
-            '\'' => f.write_str("&apos;"),
-            c => f.write_char(c),
-        })
     }
 }
 

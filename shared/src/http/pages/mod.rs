@@ -41,3 +41,5 @@ pub(super) use product::ProductPage;
 
 pub(super) use error::error_page;
 pub(super) use layout::encode;
+pub(super) use meta::{plain_text, shortened};
+pub(super) use structured_data::gtin_of;

@@ -217,17 +217,15 @@ fn picture_groups(typed: &Typed, pictures: &[(usize, u32)]) -> Vec<FieldGroup> {
     groups
 }
 
-/// How a variant's picture is chosen: by its number, from a list if the lists of all variants are short enough for the page.
-fn picture_choice(pictures: &[(usize, u32)], variants: usize) -> Option<Input> {
+/// How a variant's picture is chosen: by its number, from a list if the lists of all variants are short enough for the page. Pictures
+/// that are added while the page is open get into the lists.
+fn picture_choice(pictures: &[(usize, u32)], variants: usize) -> Input {
     const MAX_CHOICES: usize = 2_000;
-    if pictures.is_empty() {
-        return None;
-    }
     if pictures.len() * variants > MAX_CHOICES {
-        return Some(Input::Number);
+        return Input::Number;
     }
     let pictures = pictures.iter().map(|(row, _)| ((row + 1).to_string(), format!("Picture {}", row + 1)));
-    Some(Input::Select(std::iter::once((String::new(), "None of its own".to_owned())).chain(pictures).collect()))
+    Input::Select(std::iter::once((String::new(), "None of its own".to_owned())).chain(pictures).collect())
 }
 
 fn variant_fields(
@@ -235,7 +233,7 @@ fn variant_fields(
     row: usize,
     is_new: bool,
     currency: Currency,
-    picture: Option<Input>,
+    picture: Input,
 ) -> Vec<FormField> {
     let field = |name: &str, input| {
         let path = variant_field(row, name);
@@ -267,11 +265,9 @@ fn variant_fields(
         field("inventory", Input::Check).label("Its stock is tracked"),
         field("initial_stock", Input::Number).optional().hint(stock),
     ]);
-    fields.extend(picture.map(|input| {
-        let has_list = matches!(input, Input::Select(_));
-        let field = field("image", input).optional();
-        if has_list { field } else { field.hint("The number of one of the pictures above.") }
-    }));
+    let is_list = matches!(picture, Input::Select(_));
+    let picture = field("image", picture).optional();
+    fields.push(if is_list { picture } else { picture.hint("The number of one of the pictures above.") });
     fields
 }
 

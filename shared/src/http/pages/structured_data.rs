@@ -127,7 +127,7 @@ impl Product<'_> {
                 ("brand", brand),
                 ("category", product.category.as_ref().and_then(|category| text(&category.title))),
                 ("sku", only.and_then(|variant| text(variant.sku.as_str()))),
-                ("gtin", only.and_then(gtin_of)),
+                ("gtin", only.and_then(gtin_of).map(Value::from)),
                 ("offers", self.offers()),
             ],
         ))
@@ -145,7 +145,11 @@ impl Product<'_> {
         let listed = offered.iter().take(MAX_OFFERS).map(|variant| {
             let mut offer = self.offer(variant, &format!("{}?variant={}", self.path, encode(variant.sku.as_str())));
             let name = Some(Value::from(&*variant.title)).filter(|_| !variant.title.is_empty());
-            let own = [("name", name), ("sku", Some(variant.sku.as_str().into())), ("gtin", gtin_of(variant))];
+            let own = [
+                ("name", name),
+                ("sku", Some(variant.sku.as_str().into())),
+                ("gtin", gtin_of(variant).map(Value::from)),
+            ];
             if let Value::Object(properties) = &mut offer {
                 properties.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
             }
@@ -182,8 +186,8 @@ fn availability(in_stock: bool) -> Value {
 }
 
 /// The barcode of a variant, if it is a valid GTIN.
-fn gtin_of(variant: &VariantView) -> Option<Value> {
-    variant.barcode.as_deref().filter(|barcode| is_gtin(barcode)).map(Value::from)
+pub fn gtin_of(variant: &VariantView) -> Option<&str> {
+    variant.barcode.as_deref().filter(|barcode| is_gtin(barcode))
 }
 
 /// Returns whether a text is a GTIN-8, GTIN-12 (UPC), GTIN-13 (EAN, ISBN) or GTIN-14 with the right check digit. Merchants also use
