@@ -37,7 +37,7 @@ pub struct ImportIssue {
 /// Returns why `text` is not an amount in `currency`, as the reason of an issue.
 pub(super) fn amount_reason(text: &str, currency: Currency, error: AmountError) -> String {
     match error {
-        AmountError::Comma => format!("{text:?} has a comma; write amounts as 1234.50"),
+        AmountError::Comma => format!("{text:?} has a comma; write amounts as 1234.50, or import with --decimal-comma"),
         AmountError::Malformed => format!("{text:?} is not an amount such as 1234.50"),
         AmountError::Decimals { max } => {
             format!(

@@ -53,6 +53,8 @@ pub struct ImportOptions {
     pub default_stock: Option<u32>,
     /// Creation time of products that are new to the store.
     pub created_at: OffsetDateTime,
+    /// Whether numbers have a decimal comma, as in `1.234,50`.
+    pub decimal_comma: bool,
     /// Encoding of the file; `None` detects it.
     pub encoding: Option<FileEncoding>,
     /// Whether each product exactly matches the file afterwards: missing columns count as empty, and variants that are

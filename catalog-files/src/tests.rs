@@ -19,6 +19,7 @@ fn options() -> ImportOptions {
     ImportOptions {
         currency: Currency::EUR,
         default_stock: None,
+        decimal_comma: false,
         created_at: OffsetDateTime::UNIX_EPOCH,
         encoding: None,
         replace: false,
@@ -167,6 +168,25 @@ fn prices_follow_the_currency_and_former_prices_must_be_higher() {
         .collect();
     assert_eq!(prices, [(1200, Some(1500)), (1200, None)]);
     assert_eq!(kinds(&catalog), [(4, IssueKind::RejectedRow), (4, IssueKind::RejectedProduct)]);
+}
+
+#[test]
+fn numbers_may_have_a_decimal_comma() {
+    let text = "Handle,Title,Variant Price,Variant Compare At Price,Variant Grams,Variant Inventory Qty\n\
+        a,A,\"1.234,50\",\"1\u{202f}300,00\",\"1.200,5\",1.000\n\
+        b,B,19,\"1'000\",,\"-2,0\"\n\
+        c,C,19.90,,,\n\
+        d,D,\"1,234.50\",,,\n\
+        e,E,\"12.34.567,00\",,,\n";
+    let catalog =
+        read_all(text.as_bytes(), ImportOptions { decimal_comma: true, ..options() }).expect("a product file");
+    let read: Vec<_> = catalog.products.iter().map(|imported| &imported.product.variants[0]).collect();
+    let prices: Vec<_> = read.iter().map(|variant| variant.price.amount_minor).collect();
+    let former: Vec<_> = read.iter().filter_map(|variant| variant.compare_at_price).map(|p| p.amount_minor).collect();
+    assert_eq!((prices, former), (vec![123_450, 1_900], vec![130_000, 100_000]));
+    assert_eq!(read[0].weight_grams, 1_201);
+    let rejected: Vec<_> = kinds(&catalog).into_iter().filter(|(_, kind)| *kind == IssueKind::RejectedRow).collect();
+    assert_eq!(rejected, [4, 5, 6].map(|line| (line, IssueKind::RejectedRow)));
 }
 
 #[test]

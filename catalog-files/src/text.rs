@@ -59,6 +59,21 @@ pub(super) fn flag(text: &str) -> Option<bool> {
     if among(TRUE) { Some(true) } else { among(FALSE).then_some(false) }
 }
 
+/// A number with a decimal comma, such as `1.234,50`, as one with a point; `None` if it is none. Periods, apostrophes, and spaces
+/// separate groups of three digits.
+pub(super) fn with_point(text: &str) -> Option<String> {
+    let (whole, fraction) = match text.split_once(',') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (text, None),
+    };
+    let groups: Vec<&str> = whole.split(['.', '\'', '\u{2019}', ' ', '\u{a0}', '\u{202f}']).collect();
+    let (first, others) = groups.split_first()?;
+    let is_grouped = others.is_empty()
+        || (1..=3).contains(&first.trim_start_matches('-').len()) && others.iter().all(|group| group.len() == 3);
+    let fraction = fraction.map(|digits| format!(".{digits}")).unwrap_or_default();
+    is_grouped.then(|| groups.concat() + &fraction)
+}
+
 /// Grams, rounded half up from a decimal such as `400.5`; `None` if it is not a weight.
 pub(super) fn grams(text: &str) -> Option<u32> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));

@@ -1,5 +1,7 @@
 //! Reads a variant from one row.
 
+use std::borrow::Cow;
+
 use super::ImportOptions;
 use super::columns::{Column, Columns};
 use super::field_update::FieldUpdate;
@@ -142,11 +144,11 @@ impl RowReader<'_> {
 
     /// Whether a row with the option values of `first` only adds an image.
     pub(super) fn only_adds_an_image(&self, first: &VariantRow) -> bool {
-        let price = self.get(Column::Price);
+        let Ok(price) = self.number(Column::Price, "price") else { return false };
         let same_sku = sku::given(self.get(Column::Sku)).is_ok_and(|sku| sku.is_none() || sku == first.given_sku);
         let same_price = price.is_empty()
             || self.currency().is_ok_and(|currency| {
-                Money::parse_decimal(price, currency).is_ok_and(|price| first.price == FieldUpdate::Set(price))
+                Money::parse_decimal(&price, currency).is_ok_and(|price| first.price == FieldUpdate::Set(price))
             });
         !self.get(Column::ImageUrl).is_empty() && same_sku && same_price
     }
@@ -225,8 +227,18 @@ impl RowReader<'_> {
         written.parse().map_err(|_| format!("currency: {written:?} is not an ISO 4217 code such as EUR"))
     }
 
+    /// A cell with a number, which has a decimal point.
+    fn number(&self, column: Column, name: &str) -> Result<Cow<'_, str>, String> {
+        let written = self.get(column);
+        if written.is_empty() || !self.options.decimal_comma {
+            return Ok(Cow::Borrowed(written));
+        }
+        let number = text::with_point(written);
+        number.map(Cow::Owned).ok_or_else(|| format!("{name}: {written:?} is not a number such as 1234,50"))
+    }
+
     fn price(&self) -> Result<FieldUpdate<Money>, String> {
-        let (written, currency) = (self.get(Column::Price), self.currency()?);
+        let (written, currency) = (&*self.number(Column::Price, "price")?, self.currency()?);
         if written.is_empty() {
             return if self.sets(Column::Price) { Err(NO_PRICE.to_owned()) } else { Ok(FieldUpdate::Keep) };
         }
@@ -236,7 +248,7 @@ impl RowReader<'_> {
     }
 
     fn compare_at_price(&self) -> Result<FieldUpdate<Option<Money>>, String> {
-        let written = self.get(Column::CompareAtPrice);
+        let written = &*self.number(Column::CompareAtPrice, "compare-at price")?;
         if written.is_empty() {
             return Ok(self.when_set(Column::CompareAtPrice, || None));
         }
@@ -247,7 +259,7 @@ impl RowReader<'_> {
     }
 
     fn weight_grams(&self) -> Result<FieldUpdate<u32>, String> {
-        let written = self.get(Column::Grams);
+        let written = &*self.number(Column::Grams, "weight")?;
         if written.is_empty() {
             return Ok(if self.options.replace { FieldUpdate::Set(0) } else { FieldUpdate::Keep });
         }
@@ -281,7 +293,7 @@ impl RowReader<'_> {
 
     /// Whether and how stock limits sales.
     fn counting(&self, issues: &mut Issues) -> Result<Counting, String> {
-        let (quantity, policy) = (self.get(Column::Quantity), self.get(Column::Policy));
+        let (quantity, policy) = (&*self.number(Column::Quantity, "quantity")?, self.get(Column::Policy));
         if policy.eq_ignore_ascii_case("continue") || text::flag(policy) == Some(true) {
             return Ok(Counting::Uncounted);
         }

@@ -57,6 +57,9 @@ pub struct ImportArgs {
     /// the file off sale. The report lists those variants.
     #[arg(long)]
     replace: bool,
+    /// Numbers have a decimal comma, as in 1.234,50. Without this option, they have a decimal point.
+    #[arg(long)]
+    decimal_comma: bool,
     /// Encoding of the file, for example windows-1250 [default: detected, UTF-8 first].
     #[arg(long, value_name = "NAME")]
     encoding: Option<FileEncoding>,
@@ -107,6 +110,7 @@ fn read_file(args: &ImportArgs, currency: Currency) -> anyhow::Result<CatalogFil
     let options = ImportOptions {
         currency,
         default_stock: args.default_stock,
+        decimal_comma: args.decimal_comma,
         created_at: SystemClock.now(),
         encoding: args.encoding,
         replace: args.replace,
@@ -149,8 +153,14 @@ pub async fn load(
     store: &SharedStore,
     clock: &dyn Clock,
 ) -> anyhow::Result<usize> {
-    let options =
-        ImportOptions { currency, default_stock: None, created_at: clock.now(), encoding: None, replace: false };
+    let options = ImportOptions {
+        currency,
+        default_stock: None,
+        decimal_comma: false,
+        created_at: clock.now(),
+        encoding: None,
+        replace: false,
+    };
     let write_options = WriteOptions { set_stock: false, dry_run: false };
     let tokenizer = Tokenizer::new(language);
     let target = Target { store: &**store, tokenizer: &tokenizer, refuse: &refuse_product };

@@ -42,7 +42,14 @@ pub async fn run(shop: &TestShop, file: &[u8], write: WriteOptions) -> ImportRep
 /// The same, with `--replace` if `replace`.
 pub async fn run_with(shop: &TestShop, file: &[u8], write: WriteOptions, replace: bool) -> ImportReport {
     let created_at = shop.clock.now();
-    let options = ImportOptions { currency: Currency::EUR, default_stock: None, created_at, encoding: None, replace };
+    let options = ImportOptions {
+        currency: Currency::EUR,
+        default_stock: None,
+        decimal_comma: false,
+        created_at,
+        encoding: None,
+        replace,
+    };
     let catalog = read(file.to_vec(), options).expect("a product file");
     let tokenizer = Tokenizer::new(Language::English);
     let target = Target { store: &*shop.store, tokenizer: &tokenizer, refuse: &refuse_product };

@@ -228,13 +228,7 @@ fn picture_choice(pictures: &[(usize, u32)], variants: usize) -> Input {
     Input::Select(std::iter::once((String::new(), "None of its own".to_owned())).chain(pictures).collect())
 }
 
-fn variant_fields(
-    typed: &Typed,
-    row: usize,
-    is_new: bool,
-    currency: Currency,
-    picture: Input,
-) -> Vec<FormField> {
+fn variant_fields(typed: &Typed, row: usize, is_new: bool, currency: Currency, picture: Input) -> Vec<FormField> {
     let field = |name: &str, input| {
         let path = variant_field(row, name);
         let value = typed.text(&path);
