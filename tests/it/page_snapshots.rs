@@ -221,7 +221,11 @@ async fn operators(pages: &mut Pages, shop: &TestShop) {
     pages.keep("admin_order_confirm", StatusCode::OK, &asked);
     pages.get(&mut operator, "admin_stock", "/admin/stock").await;
     pages.get(&mut operator, "admin_product", "/admin/stock/bag").await;
-    pages.get(&mut operator, "admin_products", "/admin/products").await;
+    let products = pages.get(&mut operator, "admin_products", "/admin/products").await;
+    let csrf = products.hidden("csrf");
+    let repricing = [("csrf", csrf.as_str()), ("handle", "bag"), ("price_change", "-10")];
+    let asked = operator.form("/admin/products", &repricing).await;
+    pages.keep("admin_prices_confirm", StatusCode::OK, &asked);
     pages.get(&mut operator, "admin_product_form", "/admin/products/bag").await;
     pages.get(&mut operator, "admin_product_deletion", "/admin/products/bag/deletion").await;
     let mails = pages.get(&mut operator, "admin_mails", "/admin/mails").await.text();

@@ -18,6 +18,7 @@ both_stores!(
     a_copy_starts_as_a_draft_without_skus,
     the_list_shows_every_status,
     selected_products_are_changed_together,
+    prices_of_a_selection_change_once_and_after_a_confirmation,
     a_product_with_many_variants_keeps_them,
     a_form_of_an_earlier_session_is_kept,
     another_change_is_noticed_after_a_mistake,
@@ -279,6 +280,56 @@ async fn the_list_shows_every_status(shop: TestShop) {
     for path in [NEW, "/admin/products/kettle-00", "/admin/products/kettle-00/deletion"] {
         assert_eq!(shopper.get(path).await.status, StatusCode::FORBIDDEN, "{path}");
     }
+}
+
+async fn prices_of_a_selection_change_once_and_after_a_confirmation(shop: TestShop) {
+    const LIST: &str = "/admin/products";
+    let mut operator = shop.operator().await;
+    for (name, price) in [("red", 1990), ("blue", 2500)] {
+        let mut product = kettle();
+        product["handle"] = json!(name);
+        product["variants"][0]["sku"] = json!(name.to_uppercase());
+        product["variants"][0]["price"]["amount_minor"] = json!(price);
+        product["variants"][0]["compare_at_price"] = json!(null);
+        create(&mut operator, &product).await;
+    }
+    let mut fields = form(&mut operator, LIST).await;
+    set(&mut fields, "price_change", "ten");
+    add(&mut fields, "handle", "red");
+    add(&mut fields, "handle", "blue");
+    add(&mut fields, "shows_former", "yes");
+    let refused = send(&mut operator, LIST, &fields).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text().contains("is not a change of prices") && refused.text().contains("value=\"ten\""));
+    set(&mut fields, "price_change", "-10 %");
+    let asked = send(&mut operator, LIST, &fields).await;
+    assert_eq!(asked.status, StatusCode::OK, "{}", asked.text());
+    assert!(
+        asked.text().contains("Change the prices of 2 products?") && asked.text().contains("<strong>€17.91</strong>")
+    );
+    let price = async |operator: &mut Client, name: &str| {
+        let product = operator.get(&path_of(name)).await.json();
+        let minor = |field: &str| product["variants"][0][field]["amount_minor"].as_i64();
+        (minor("price"), minor("compare_at_price"))
+    };
+    assert_eq!(price(&mut operator, "red").await, (Some(1990), None), "nothing is changed yet");
+    // Somebody else changes one of them meanwhile: the price that was confirmed is not its price.
+    let fields = fields_of(&asked.text(), LIST);
+    let mut blue = form(&mut operator, "/admin/products/blue").await;
+    set(&mut blue, "variants[0].price", "30.00");
+    assert_eq!(
+        send(&mut operator, "/admin/products/blue", &pressing(&blue, "save")).await.status,
+        StatusCode::SEE_OTHER
+    );
+    let answer = send(&mut operator, LIST, &fields).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.text().contains("blue: It has changed in the meantime."), "{}", answer.text());
+    assert_eq!(price(&mut operator, "red").await, (Some(1791), Some(1990)));
+    assert_eq!(price(&mut operator, "blue").await, (Some(3000), None));
+    // A second press of the button does not change them again.
+    let again = send(&mut operator, LIST, &fields).await;
+    assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(price(&mut operator, "red").await, (Some(1791), Some(1990)));
 }
 
 async fn a_product_with_many_variants_keeps_them(shop: TestShop) {

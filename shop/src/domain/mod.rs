@@ -21,6 +21,7 @@ mod order_step;
 mod page;
 mod payment;
 mod picture;
+mod price_change;
 mod pricing;
 mod product;
 mod product_draft;
@@ -59,6 +60,7 @@ pub use order_step::{OrderStep, PaymentCall, StockEffect};
 pub use page::{Page, PageLimit, Position};
 pub use payment::{BANK_TRANSFER, HOSTED_PAGE, Payment, PaymentFact, PaymentKind, PaymentState};
 pub use picture::{Picture, PictureProblem};
+pub use price_change::PriceChange;
 pub use pricing::{PricedLine, PricingRules, Quote, QuoteLine, QuotedOffer, TaxLine, quote};
 pub use product::{
     Category, Handle, Image, Inventory, Product, ProductOption, ProductSort, ProductStatus, ProductSummary, Sku,

@@ -222,5 +222,6 @@ pub(in crate::http) async fn product(
     let frame = Frame::new(&app, &visitor, "product").await;
     let quantity = read_quantity(&query.quantity).unwrap_or(1).to_string();
     let shown = Shown { sku: query.variant, image: query.image, quantity, problem: None };
-    private_page(StatusCode::OK, &ProductPage::new(&app, &visitor, frame, product, shown).await)
+    let page = ProductPage::new(&app, &visitor, frame, product, shown).await;
+    private_page(StatusCode::OK, &page.with_related(&app).await)
 }

@@ -108,9 +108,18 @@ impl ProductPage {
             Some(from) => PriceNote::find(app, from.currency).await,
             None => None,
         };
-        let related = related(app, &product).await;
         let keys = (visitor.csrf(), app.ids.ulid().to_string());
-        Self { note, related, ..Self::with_keys(&app.config.public_url, frame, product, shown, keys) }
+        Self { note, ..Self::with_keys(&app.config.public_url, frame, product, shown, keys) }
+    }
+
+    /// The same page with the newest other products of the category. If loading them fails, the page is shown without them.
+    pub async fn with_related(self, app: &App) -> Self {
+        let (Some(category), Ok(limit)) = (&self.product.category, PageLimit::new(RELATED + 1)) else { return self };
+        let category = Some(category.handle.clone());
+        let command = ListProducts { q: None, category, sort: Some(ProductSort::Newest), after: None, limit };
+        let newest = app.services.catalog.list_products(command).await.map(|page| page.items).unwrap_or_default();
+        let others = newest.into_iter().filter(|other| other.handle != self.product.handle);
+        Self { related: others.take(usize::from(RELATED)).collect(), ..self }
     }
 
     /// Returns the size of a product's page, without the categories in the navigation, the price note, and the related products.
@@ -214,16 +223,6 @@ impl ProductPage {
         });
         thumbnails.collect()
     }
-}
-
-/// The newest other products of the same category. If loading fails, the page is shown without them.
-async fn related(app: &App, product: &ProductView) -> Vec<ProductSummary> {
-    let (Some(category), Ok(limit)) = (&product.category, PageLimit::new(RELATED + 1)) else { return Vec::new() };
-    let category = Some(category.handle.clone());
-    let command = ListProducts { q: None, category, sort: Some(ProductSort::Newest), after: None, limit };
-    let newest = app.services.catalog.list_products(command).await.map(|page| page.items).unwrap_or_default();
-    let others = newest.into_iter().filter(|other| other.handle != product.handle);
-    others.take(usize::from(RELATED)).collect()
 }
 
 /// The metadata of a product, whatever the visitor has chosen on its page.

@@ -10,7 +10,7 @@ use super::form_fields::{CHECKED, FieldGroup, Input, Typed};
 use super::forms::FormErrors;
 use super::layout::{Frame, PageError, PageResult, encode, position, private_page, see_other};
 use super::product_form::{self, MAX_VARIANTS};
-use super::product_selection;
+use super::product_selection::{self, Repricing};
 use super::view::filters;
 use crate::http::api::products::check_size;
 use crate::http::extract::{ApiPath, ApiQuery, FileForm, PageForm, PostedForm, stale_form};
@@ -136,6 +136,19 @@ async fn list_page(app: &App, visitor: &Visitor, query: &ListQuery) -> Result<Pr
     })
 }
 
+/// Asks whether prices are changed.
+#[derive(Template)]
+#[template(path = "admin_prices_confirm.html")]
+struct PricesPage {
+    frame: Frame,
+    csrf: String,
+    action: String,
+    /// What was typed into the form of the selection.
+    typed: Typed,
+    percent: String,
+    changes: Vec<Repricing>,
+}
+
 /// Changes the products that are selected in the list. Those that cannot be changed stay selected.
 pub(in crate::http) async fn change_selected(
     State(app): State<App>,
@@ -146,10 +159,18 @@ pub(in crate::http) async fn change_selected(
     let (mut typed, status, problems, selected) = match form {
         PostedForm::Current(fields) => {
             let typed = Typed(fields);
+            let action = list_url(&query.status, query.cursor.as_deref());
+            let repricings = product_selection::repricings(&app, &visitor, &typed).await;
+            if let Some(changes) = repricings.map_err(|error| PageError::or_sign_in(error, PRODUCTS))? {
+                let (frame, csrf) = (Frame::new(&app, &visitor, "admin-products").await, visitor.csrf());
+                let percent = format!("{}%", typed.get(product_selection::PRICE_CHANGE).trim().trim_end_matches('%'));
+                let page = PricesPage { frame, csrf, action, typed, percent, changes };
+                return private_page(StatusCode::OK, &page);
+            }
             let outcome = product_selection::change(&app, &visitor, &typed).await;
             let (problems, selected) = outcome.map_err(|error| PageError::or_sign_in(error, PRODUCTS))?;
             if problems.is_empty() {
-                return Ok(with_notice(&app, &list_url(&query.status, query.cursor.as_deref()), CHANGED));
+                return Ok(with_notice(&app, &action, CHANGED));
             }
             (typed, StatusCode::UNPROCESSABLE_ENTITY, problems, selected)
         }
@@ -162,7 +183,7 @@ pub(in crate::http) async fn change_selected(
             (typed, problem.status_code(), vec![texts::on_page(&problem)], selected)
         }
     };
-    typed.0.retain(|(name, _)| name != "handle");
+    typed.0.retain(|(name, _)| name != "handle" && name != "confirmed");
     typed.0.extend(selected.into_iter().map(|handle| ("handle".to_owned(), handle)));
     let page = list_page(&app, &visitor, &query).await?;
     private_page(status, &ProductsPage { typed, problems, ..page })
