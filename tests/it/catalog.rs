@@ -14,6 +14,9 @@ use crate::harness::{Answer, Client, TestShop, both_stores, text};
 both_stores!(
     listings_have_the_requested_order,
     searches_match_every_word_and_a_prefix_of_the_last,
+    words_are_found_however_they_are_written,
+    every_code_and_text_of_a_product_with_many_variants_is_found,
+    a_search_without_results_shows_new_products,
     a_category_lists_its_own_products_and_an_unknown_one_is_not_found,
     paging_shows_every_product_once,
     a_cursor_is_valid_only_for_its_listing,
@@ -100,6 +103,79 @@ async fn searches_match_every_word_and_a_prefix_of_the_last(shop: TestShop) {
     // Spaces are not a search.
     assert_eq!(list(&mut client, "q=+&sort=title").await.len(), 5);
     assert_eq!(client.get("/api/v1/products?sort=relevance").await.rules(), ["invalid_value"]);
+}
+
+/// The handles that a search finds.
+async fn found(client: &mut Client, q: &str) -> Vec<String> {
+    let q: Vec<_> = q.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    handles(&client.get(&format!("/api/v1/products?q={}", q.concat())).await)
+}
+
+async fn words_are_found_however_they_are_written(shop: TestShop) {
+    for (handle, title) in [
+        ("savon", "Savon à l'huile d’olive"),
+        ("beer", "ビール グラス"),
+        ("heel", "ヒール パンプス"),
+        ("dish", "Smørrebrød dish"),
+        ("cup", "Łódź cup"),
+        ("shirt", "Cotton T-Shirt"),
+        ("polo", "Polo Tshirt"),
+        ("router", "Wi-Fi router"),
+        ("notebook", "Notebook"),
+        ("boots", "Women's boots"),
+    ] {
+        shop.sell(&fixtures::product(handle).title(title).build(), 7).await;
+    }
+    let mut client = shop.client();
+    for (query, expected) in [
+        ("huile ", vec!["savon"]),
+        ("olive", vec!["savon"]),
+        ("l’huile", vec!["savon"]),
+        ("ヒール", vec!["heel"]),
+        ("ビール", vec!["beer"]),
+        ("ﾋﾞｰﾙ", vec!["beer"]),
+        ("smorrebrod", vec!["dish"]),
+        ("SMØRREBRØD", vec!["dish"]),
+        ("lodz", vec!["cup"]),
+        ("tshirt ", vec!["polo", "shirt"]),
+        ("cotton t-shirt", vec!["shirt"]),
+        ("polo t-shirt", vec!["polo"]),
+        ("wifi", vec!["router"]),
+        ("wi-fi", vec!["router"]),
+        ("note book", vec!["notebook"]),
+        ("womens", vec!["boots"]),
+        ("women's boots", vec!["boots"]),
+        ("women boots", vec!["boots"]),
+        ("nothing like it", vec![]),
+    ] {
+        let mut handles = found(&mut client, query).await;
+        handles.sort_unstable();
+        assert_eq!(handles, expected, "{query}");
+    }
+}
+
+async fn every_code_and_text_of_a_product_with_many_variants_is_found(shop: TestShop) {
+    let codes: Vec<String> = (0..260).map(|number| format!("BOLT-{number:04}")).collect();
+    let variants: Vec<_> = codes.iter().map(|code| (code.as_str(), 100)).collect();
+    let values: Vec<String> = (0..260).map(|number| format!("{number} mm")).collect();
+    let values: Vec<_> = values.iter().map(String::as_str).collect();
+    let mut bolt = fixtures::product("bolt").variants(&variants).option("Length", &values).tags(&["zinc"]).build();
+    bolt.category = Some(fixtures::category("fasteners"));
+    bolt.vendor = Some("Kestrelworks".to_owned());
+    shop.sell(&bolt, 1).await;
+    let mut client = shop.client();
+    for query in ["BOLT-0000", "bolt-0259", "BOLT0259", "0131", "kestrelworks", "fasteners", "zinc"] {
+        assert_eq!(found(&mut client, query).await, ["bolt"], "{query}");
+    }
+}
+
+async fn a_search_without_results_shows_new_products(shop: TestShop) {
+    let mut client = stocked(&shop).await;
+    let page = client.get("/search?q=umbrella").await.text();
+    assert!(page.contains("No products match your search") && page.contains("New arrivals"), "{page}");
+    let newest = page.split("id=\"newest\"").nth(1).expect("products");
+    assert_eq!(newest.matches("class=\"card\"").count(), 4, "{newest}");
+    assert!(!client.get("/search?q=kettle").await.text().contains("New arrivals"));
 }
 
 async fn a_category_lists_its_own_products_and_an_unknown_one_is_not_found(shop: TestShop) {

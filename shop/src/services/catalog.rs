@@ -308,17 +308,17 @@ impl Catalog for LocalShop {
                 return Err(ShopError::NotFound { subject: Subject::Category });
             }
         }
-        let listing =
+        let mut listing =
             ProductListing { search, category: command.category, sort, after: command.after, limit: command.limit };
-        let read = async {
-            // A search for common words occupies the embedded store for hundreds of milliseconds.
-            let _permit = match &listing.search {
-                Some(_) => Some(self.searches.enter().await.ok_or_else(too_many_searches)?),
-                None => None,
-            };
-            self.store.list_products(&listing).await
-        };
-        let page = self.cache.listing(&listing, read).await?;
+        let mut page = self.listing(&listing).await?;
+        // The next page of another query begins with these attempts, too.
+        for other in command.q.as_deref().map(|q| self.tokenizer.other_queries(q)).unwrap_or_default() {
+            if !page.items.is_empty() {
+                break;
+            }
+            listing.search = Some(other);
+            page = self.listing(&listing).await?;
+        }
         let mut page = Page::clone(&page);
         for product in &mut page.items {
             for price in [&mut product.price_from, &mut product.price_to, &mut product.compare_at_price] {
@@ -380,6 +380,18 @@ impl Catalog for LocalShop {
 }
 
 impl LocalShop {
+    async fn listing(&self, listing: &ProductListing) -> ShopResult<std::sync::Arc<Page<ProductSummary>>> {
+        let read = async {
+            // A search for common words occupies the embedded store for hundreds of milliseconds.
+            let _permit = match &listing.search {
+                Some(_) => Some(self.searches.enter().await.ok_or_else(too_many_searches)?),
+                None => None,
+            };
+            self.store.list_products(listing).await
+        };
+        self.cache.listing(listing, read).await
+    }
+
     async fn read_product_view(&self, handle: &Handle) -> Result<Option<ProductView>, StoreError> {
         let found = self.store.find_products(std::slice::from_ref(handle)).await?.pop();
         let Some(product) = found.filter(|product| product.status == ProductStatus::Active) else { return Ok(None) };

@@ -23,6 +23,9 @@ use shopease_shop::services::{FindProduct, ListProducts};
 /// Products shown on the home page.
 const NEWEST_SHOWN: usize = 12;
 
+/// Newest products shown when a search finds nothing.
+const NEWEST_AFTER_SEARCH: u16 = 4;
+
 /// Newest products read for the home page. Their images also represent the categories.
 const NEWEST_READ: u16 = 48;
 
@@ -68,6 +71,8 @@ struct ListingPage {
     searching: bool,
     listing: Listing,
     products: Vec<ProductSummary>,
+    /// Newest products, for a search without results.
+    newest: Vec<ProductSummary>,
     next_url: Option<String>,
     problem: Option<Problem>,
     note: Option<PriceNote>,
@@ -143,8 +148,18 @@ pub(in crate::http) async fn all_products(
     let (heading, products, problem) = ("All products".to_owned(), products.items, None);
     let note = note_of(&app, &products).await;
     let meta = meta_of_listing(&app, &frame, &listing, &heading, &products);
-    let page_of_all =
-        ListingPage { frame, heading, searching: false, listing, products, next_url, problem, note, meta };
+    let page_of_all = ListingPage {
+        frame,
+        heading,
+        searching: false,
+        listing,
+        products,
+        newest: Vec::new(),
+        next_url,
+        problem,
+        note,
+        meta,
+    };
     page(StatusCode::OK, &page_of_all)
 }
 
@@ -170,8 +185,18 @@ pub(in crate::http) async fn category(
     let (heading, products, problem) = (title.unwrap_or_else(|| handle.to_string()), products.items, None);
     let note = note_of(&app, &products).await;
     let meta = meta_of_listing(&app, &frame, &listing, &heading, &products);
-    let page_of_one =
-        ListingPage { frame, heading, searching: false, listing, products, next_url, problem, note, meta };
+    let page_of_one = ListingPage {
+        frame,
+        heading,
+        searching: false,
+        listing,
+        products,
+        newest: Vec::new(),
+        next_url,
+        problem,
+        note,
+        meta,
+    };
     page(StatusCode::OK, &page_of_one)
 }
 
@@ -193,13 +218,26 @@ pub(in crate::http) async fn search(
         Some(Err(error @ ShopError::Rules(_))) => (Vec::new(), None, Some(Problem::from(error))),
         Some(Err(error)) => return Err(error.into()),
     };
+    let newest = match &listing.q {
+        Some(_) if products.is_empty() => newest(&app).await,
+        _ => Vec::new(),
+    };
     let mut frame = Frame::new(&app, &visitor, "search").await;
     frame.search = listing.q.clone().unwrap_or_default();
     let heading = listing.q.as_ref().map_or_else(|| "Search".to_owned(), |q| format!("Results for “{q}”"));
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
-    let note = note_of(&app, &products).await;
+    let note = note_of(&app, if products.is_empty() { &newest } else { &products }).await;
     let searching = true;
-    page(status, &ListingPage { frame, heading, searching, listing, products, next_url, problem, note, meta: None })
+    let results =
+        ListingPage { frame, heading, searching, listing, products, newest, next_url, problem, note, meta: None };
+    page(status, &results)
+}
+
+/// The newest products. If loading fails, the page is shown without them.
+async fn newest(app: &App) -> Vec<ProductSummary> {
+    let Ok(limit) = PageLimit::new(NEWEST_AFTER_SEARCH) else { return Vec::new() };
+    let command = ListProducts { q: None, category: None, sort: Some(ProductSort::Newest), after: None, limit };
+    app.services.catalog.list_products(command).await.map(|page| page.items).unwrap_or_default()
 }
 
 /// Query parameters of the product page.
