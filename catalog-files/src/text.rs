@@ -59,7 +59,7 @@ pub(super) fn flag(text: &str) -> Option<bool> {
     if among(TRUE) { Some(true) } else { among(FALSE).then_some(false) }
 }
 
-/// A number with a decimal comma, such as `1.234,50`, as one with a point; `None` if it is none. Periods, apostrophes, and spaces
+/// A number with a decimal comma, such as `1.234,50`, as one with a point; `None` for another text. Periods, apostrophes, and spaces
 /// separate groups of three digits.
 pub(super) fn with_point(text: &str) -> Option<String> {
     let (whole, fraction) = match text.split_once(',') {

@@ -313,7 +313,7 @@ fn words(text: &str) -> impl Iterator<Item = Word> {
     for (start, word) in folded.unicode_word_indices() {
         let is_continued = matches!(&folded[end..start], "-" | "\u{2010}" | "\u{2011}") && !words.is_empty();
         end = start + word.len();
-        // A part of one letter is an ending or an elided article: women's, l'huile.
+        // A part of one letter is an ending or an elided word: women's, l'huile.
         let pieces: Vec<&str> = word.split(['\'', '\u{2019}']).filter(|piece| !piece.is_empty()).collect();
         let longer = pieces.iter().filter(|piece| piece.chars().nth(1).is_some()).copied().collect::<Vec<_>>();
         let pieces_used = if longer.is_empty() { &pieces } else { &longer };
