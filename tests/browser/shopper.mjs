@@ -810,6 +810,16 @@ export async function writeAProduct(visit, operator, title) {
   await page.locator(".option-value").filter({ hasText: /^L/ }).click();
   await page.waitForFunction((before) => document.querySelector(".zoom img").currentSrc !== before, first);
   assert.equal(await page.locator(".zoom img").getAttribute("alt"), "The back");
+  // Prices of a selection change after a look at the new ones.
+  await page.goto("/admin/products");
+  await page.getByRole("checkbox", { name: /^Select/ }).first().check();
+  await page.fill("#price_change", "-10");
+  await page.getByLabel("Show the price until now as the former price").check();
+  await page.getByRole("button", { name: "Change selected products" }).click();
+  await heading(page, "Change the prices of 1 product?");
+  await inspect(visit, "prices-confirm");
+  await page.getByRole("button", { name: "Change prices" }).click();
+  await page.getByText("The selected products were changed.").waitFor();
 }
 
 /** Follows the invitation to set the shop up, enters a wrong address at first, and removes the demo products. */
