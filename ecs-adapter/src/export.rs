@@ -15,9 +15,9 @@ use shopease_shared::http::api::order::Order;
 use shopease_shared::http::api::products::AdminProduct;
 use shopease_shared::http::api::wire::Out as _;
 use shopease_shop::ShopError;
-use shopease_shop::domain::{self, PageLimit, ProductSort, Role};
+use shopease_shop::domain::{self, PageLimit, Role};
 use shopease_shop::ports::{AuditRecord, SharedStore};
-use shopease_shop::services::{Catalog as _, FindProduct, ListProducts, LocalShop, OrderView, ViewShop};
+use shopease_shop::services::{Catalog as _, FindProduct, LocalShop, OrderView, ViewShop};
 
 use self::records::{Stock, customer_row, order_rows};
 use crate::open::{self, Settings};
@@ -102,11 +102,9 @@ async fn feed(settings: &Settings, store: SharedStore, out: impl Write) -> anyho
     let payments = open::payments(settings, &store, false).await?;
     let shop = LocalShop::with_system_clock(store, payments, settings.shop.clone());
     let mut feed = ProductFeed::new(out, &shop.view_shop(ViewShop).await?.name, &settings.http.public_url)?;
-    let (limit, sort) = (PageLimit::new(PageLimit::MAX)?, Some(ProductSort::Title));
     let (progress, mut done, mut left_out, mut after) = (Progress::of("products"), 0, 0, None);
     loop {
-        let command = ListProducts { q: None, category: None, sort, after, limit };
-        let page = shop.list_products(command).await.context(UNAVAILABLE)?;
+        let page = shop.list_by_title(after).await.context(UNAVAILABLE)?;
         for product in page.items {
             match shop.find_product(FindProduct { handle: product.handle }).await {
                 Ok(product) => left_out += feed.write(&product)?,

@@ -7,10 +7,9 @@ use std::path::Path;
 use shopease_catalog_files::{Catalog, ProductFile, StockedProduct};
 use shopease_shared::http::ProductFeed;
 use shopease_shop::domain::{
-    Currency, DraftOf, Image, Inventory, Money, PageLimit, Picture, Product, ProductDraft, ProductSort, ProductStatus,
-    TaxClass, VariantDraft,
+    Currency, DraftOf, Image, Inventory, Money, Picture, Product, ProductDraft, ProductStatus, TaxClass, VariantDraft,
 };
-use shopease_shop::services::{Catalog as _, FindProduct, ListProducts};
+use shopease_shop::services::{Catalog as _, FindProduct};
 use shopease_shop::testing::fixtures;
 use shopease_storage::testing::{on_dynamodb, on_postgres};
 use time::Duration;
@@ -215,9 +214,7 @@ async fn feed_of(shop: &TestShop) -> (Vec<HashMap<String, String>>, usize) {
     let (local, mut file, mut left_out, mut after) = (&shop.local, Vec::new(), 0, None);
     let mut feed = ProductFeed::new(&mut file, "Cups & <more>", "https://shop.example").expect("written");
     loop {
-        let limit = PageLimit::new(PageLimit::MAX).expect("the largest page");
-        let command = ListProducts { q: None, category: None, sort: Some(ProductSort::Title), after, limit };
-        let page = local.list_products(command).await.expect("the store answers");
+        let page = local.list_by_title(after).await.expect("the store answers");
         for summary in page.items {
             let product = local.find_product(FindProduct { handle: summary.handle }).await.expect("a product");
             left_out += feed.write(&product).expect("written");

@@ -380,6 +380,15 @@ impl Catalog for LocalShop {
 }
 
 impl LocalShop {
+    /// A page of all products that are for sale, by title, with as many as a page can have.
+    ///
+    /// # Errors
+    /// [`ShopError`].
+    pub async fn list_by_title(&self, after: Option<Position>) -> ShopResult<Page<ProductSummary>> {
+        let (sort, limit) = (Some(ProductSort::Title), PageLimit::new(PageLimit::MAX)?);
+        self.list_products(ListProducts { q: None, category: None, sort, after, limit }).await
+    }
+
     async fn listing(&self, listing: &ProductListing) -> ShopResult<std::sync::Arc<Page<ProductSummary>>> {
         let read = async {
             // A search for common words occupies the embedded store for hundreds of milliseconds.
