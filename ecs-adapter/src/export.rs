@@ -16,8 +16,8 @@ use shopease_shared::http::api::products::AdminProduct;
 use shopease_shared::http::api::wire::Out as _;
 use shopease_shop::ShopError;
 use shopease_shop::domain::{self, PageLimit, Role};
-use shopease_shop::ports::{AuditRecord, SharedStore};
-use shopease_shop::services::{Catalog as _, FindProduct, LocalShop, OrderView, ViewShop};
+use shopease_shop::ports::{AuditRecord, SharedStore, SystemClock};
+use shopease_shop::services::{Catalog as _, FindProduct, LocalShop, OrderView, current_settings};
 
 use self::records::{Stock, customer_row, order_rows};
 use crate::open::{self, Settings};
@@ -98,10 +98,11 @@ async fn product_lines(store: SharedStore, mut out: impl Write) -> anyhow::Resul
 
 async fn feed(settings: &Settings, store: SharedStore, out: impl Write) -> anyhow::Result<()> {
     ensure!(settings.has_public_url, "SHOPEASE_PUBLIC_URL is not set, and the links of a feed begin with it");
+    let name = current_settings(&*store, &settings.shop.settings, &SystemClock).await?.settings.shop.name;
     // The provider decides how prices are rounded.
     let payments = open::payments(settings, &store, false).await?;
     let shop = LocalShop::with_system_clock(store, payments, settings.shop.clone());
-    let mut feed = ProductFeed::new(out, &shop.view_shop(ViewShop).await?.name, &settings.http.public_url)?;
+    let mut feed = ProductFeed::new(out, &name, &settings.http.public_url)?;
     let (progress, mut done, mut left_out, mut after) = (Progress::of("products"), 0, 0, None);
     loop {
         let page = shop.list_by_title(after).await.context(UNAVAILABLE)?;
